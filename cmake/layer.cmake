@@ -1,0 +1,23 @@
+# tutti_layer(NAME SOURCES ... USES layers... LIBRARIES external targets...)
+# One layer of src/: its objects go into libtutti, and a static library tutti_NAME serves its tests.
+function(tutti_layer name)
+  cmake_parse_arguments(layer "" "" "SOURCES;USES;LIBRARIES" ${ARGN})
+  list(TRANSFORM layer_USES PREPEND tutti_)
+  add_library(tutti_${name}_objects OBJECT ${layer_SOURCES})
+  target_link_libraries(tutti_${name}_objects PUBLIC tutti_options ${layer_USES} ${layer_LIBRARIES})
+  add_library(tutti_${name} STATIC $<TARGET_OBJECTS:tutti_${name}_objects>)
+  target_link_libraries(tutti_${name} PUBLIC tutti_options ${layer_USES} ${layer_LIBRARIES})
+  set_property(GLOBAL APPEND PROPERTY TUTTI_LAYERS ${name})
+  set_property(GLOBAL APPEND PROPERTY TUTTI_LIBRARIES ${layer_LIBRARIES})
+endfunction()
+
+# tutti_test(NAME SOURCES ... USES layers... LIBRARIES ...): one GoogleTest program, each of its cases a ctest.
+function(tutti_test name)
+  cmake_parse_arguments(test "" "" "SOURCES;USES;LIBRARIES;PROPERTIES" ${ARGN})
+  list(TRANSFORM test_USES PREPEND tutti_)
+  add_executable(${name} ${test_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${name} PRIVATE tutti_options ${test_USES} ${test_LIBRARIES} GTest::gmock_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300 ${test_PROPERTIES})
+endfunction()
