@@ -137,19 +137,29 @@ typedef struct {
   unsigned magic;   /**< TUTTI_CONFIG_MAGIC, set by the initializer */
   unsigned version; /**< TUTTI_VERSION_CODE of the caller's header, set by the initializer */
 
-  const char*
-      transport; /**< "shm", "tcp" or "loop": only this one; default: the best that reaches each peer */
-  const char* algorithm; /**< "ring", "tree", …: always this one where it fits; default: chosen by cost */
-  int lanes;             /**< parallel copies of each program, 1 and up; default: chosen by cost */
-  size_t chunkBytes;     /**< pipelining unit in bytes; default: chosen by cost */
-  int reproducible;  /**< 1: an element's bits depend only on the inputs in rank order, not on size, position,
-                          algorithm or layout; reductions move up to n times the bytes. Default 0 */
-  int timeoutMs;     /**< a call in which nothing moves for so long fails with tuttiTimeout; 0: never */
-  int initTimeoutMs; /**< limit for joining, connecting and splitting */
-  const char* hostId; /**< another identity for this host: ranks with different ones share no memory */
-  const char* socketInterfaces; /**< prefixes "eth,ib", exact names "=eth0", or exclusions "^docker,lo" */
-  const char* settings;         /**< any settings, as "NAME=VALUE;NAME=VALUE" without the TUTTI_ prefix */
-  const char* commName;         /**< a name for logs and errors */
+  /** "shm", "tcp" or "loop": only this one. Default: the best that reaches each peer. */
+  const char* transport;
+  /** "ring", "tree", …: always this one where it fits. Default: chosen by cost. */
+  const char* algorithm;
+  /** Parallel copies of each program, 1 and up. Default: chosen by cost. */
+  int lanes;
+  /** Pipelining unit in bytes. Default: chosen by cost. */
+  size_t chunkBytes;
+  /** 1: an element's bits depend only on the inputs in rank order, not on size, position, algorithm, layout
+   * or number of hosts; reductions move up to n times the bytes. Default 0. */
+  int reproducible;
+  /** A call in which nothing moves for so long fails with tuttiTimeout; 0: never. */
+  int timeoutMs;
+  /** Limit for joining, connecting and splitting, in milliseconds. */
+  int initTimeoutMs;
+  /** Another identity for this host: ranks with different ones share no memory. */
+  const char* hostId;
+  /** Network interfaces: prefixes "eth,ib", exact names "=eth0", or exclusions "^docker,lo". */
+  const char* socketInterfaces;
+  /** Any settings, as "NAME=VALUE;NAME=VALUE" without the TUTTI_ prefix. */
+  const char* settings;
+  /** A name for logs and errors. */
+  const char* commName;
 } tuttiConfig_t;
 
 #define TUTTI_CONFIG_INITIALIZER                                                                         \
