@@ -25,8 +25,8 @@ constexpr std::string_view kPrefix = "TUTTI_";
 constexpr long long kMiB = 1 << 20;
 
 /// TUTTI_* variables that are no settings: read where they are named, before any communicator exists.
-constexpr std::array<std::string_view, 5> kOtherVariables = {"LOG_LEVEL", "LOG_FILE", "DEBUG", "CONFIG_FILE",
-                                                             "CPU"};
+constexpr std::array<std::string_view, 10> kOtherVariables = {
+    "LOG_LEVEL", "LOG_FILE", "DEBUG", "CONFIG_FILE", "CPU", "RANK", "SIZE", "LOCAL_RANK", "LOCAL_SIZE", "JOB"};
 /// What begins so belongs to the tests.
 constexpr std::string_view kTestPrefix = "TEST_";
 
@@ -247,6 +247,8 @@ const std::vector<SettingInfo>& setting_table() {
       {"INIT_TIMEOUT_MS", &S::init_timeout_ms, 1, INT_MAX, {},
        "Milliseconds that joining, connecting and splitting may take."},
       {"HEARTBEAT_MS", &S::heartbeat_ms, 10, 60'000, {}, "Milliseconds between heartbeats of the control plane."},
+      {"CONTROL_TIMEOUT_MS", &S::control_timeout_ms, 0, 86'400'000, {},
+       "A rank whose control thread is silent for so many milliseconds counts as lost; 0: never."},
       {"SPIN_US", &S::spin_us, 0, 1'000'000, {},
        "Microseconds a waiting thread spins before it sleeps, where every rank has a core of its own."},
       {"HOSTID", &S::host_id, 0, 0, {},

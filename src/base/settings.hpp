@@ -22,6 +22,7 @@ struct Settings {
   int timeout_ms = 600'000;        // TUTTI_TIMEOUT_MS: a collective that moves nothing for so long fails; 0: never
   int init_timeout_ms = 60'000;    // TUTTI_INIT_TIMEOUT_MS: joining, connecting, splitting
   int heartbeat_ms = 500;          // TUTTI_HEARTBEAT_MS: control plane
+  int control_timeout_ms = 30'000; // TUTTI_CONTROL_TIMEOUT_MS: a rank silent for so long counts as lost; 0: never
   int spin_us = 100;               // TUTTI_SPIN_US: spin so long before sleeping, where every rank has a core
   // Identity and start-up.
   std::string host_id;             // TUTTI_HOSTID: another host identity for this process
