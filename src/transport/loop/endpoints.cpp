@@ -1,0 +1,67 @@
+#include "transport/loop/endpoints.hpp"
+
+namespace tutti::loop {
+
+LoopOutlet::LoopOutlet(Wire& wire, std::shared_ptr<Connection> connection)
+    : Outlet(wire.options().slot_bytes, wire.options().zero_copy),
+      wire_(wire),
+      connection_(std::move(connection)) {}
+
+LoopOutlet::~LoopOutlet() {
+  const auto lock = wire_.lock();
+  connection_->close_writer();
+  wire_.forget_if_closed(*connection_);
+}
+
+std::byte* LoopOutlet::lease(std::size_t bytes) noexcept {
+  const auto lock = wire_.lock();
+  return wire_.poll(connection_->key().writer) ? connection_->lease(bytes) : nullptr;
+}
+
+void LoopOutlet::commit(std::size_t bytes, Tag tag) noexcept {
+  const auto lock = wire_.lock();
+  if (!wire_.dead(connection_->key().writer)) connection_->commit(bytes, tag);
+}
+
+bool LoopOutlet::send(const std::byte* data, std::size_t bytes, Tag tag) noexcept {
+  const auto lock = wire_.lock();
+  return wire_.poll(connection_->key().writer) && connection_->send(data, bytes, tag);
+}
+
+std::uint64_t LoopOutlet::completed() noexcept {
+  const auto lock = wire_.lock();
+  (void)wire_.poll(connection_->key().writer);
+  return connection_->completed();
+}
+
+LoopInlet::LoopInlet(Wire& wire, std::shared_ptr<Connection> connection, int reader)
+    : Inlet(wire.options().places), wire_(wire), connection_(std::move(connection)), reader_(reader) {}
+
+LoopInlet::~LoopInlet() {
+  const auto lock = wire_.lock();
+  connection_->close_reader(reader_);
+  wire_.forget_if_closed(*connection_);
+}
+
+const std::byte* LoopInlet::borrow(std::size_t bytes, Tag tag) noexcept {
+  const auto lock = wire_.lock();
+  return wire_.poll(reader_) ? connection_->borrow(reader_, bytes, tag) : nullptr;
+}
+
+void LoopInlet::release() noexcept {
+  const auto lock = wire_.lock();
+  if (!wire_.dead(reader_)) connection_->release(reader_);
+}
+
+bool LoopInlet::expect(std::byte* target, std::size_t bytes, Tag tag) noexcept {
+  const auto lock = wire_.lock();
+  return wire_.poll(reader_) && connection_->expect(reader_, target, bytes, tag);
+}
+
+std::uint64_t LoopInlet::placed() noexcept {
+  const auto lock = wire_.lock();
+  if (wire_.poll(reader_)) placed_ = connection_->placed(reader_);
+  return placed_;
+}
+
+}  // namespace tutti::loop
