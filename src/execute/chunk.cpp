@@ -1,0 +1,153 @@
+// What is done with one chunk of one step: the bytes move here.
+#include <algorithm>
+#include <cstring>
+
+#include "execute/run.hpp"
+
+namespace tutti {
+
+Run::Chunk Run::chunk_of(const Step& step, std::uint32_t chunk) const noexcept {
+  const std::size_t offset = chunk * plan_->chunk_bytes;
+  return {offset, std::min(plan_->chunk_bytes, step.bytes - offset)};
+}
+
+/// Byte `offset` of pieces that are one stretch.
+std::byte* Run::at(const Pieces& pieces, std::size_t offset) const noexcept {
+  if (pieces.empty()) return nullptr;
+  return buffers_[pieces.front().buffer] + pieces.front().offset + offset;
+}
+
+/// Cuts the chunk where the source's or the target's pieces end: body(source, target, offset in the chunk,
+/// bytes).
+template <typename Body>
+void Run::for_each_stretch(const Step& step, Chunk chunk, const Body& body) const noexcept {
+  struct Cursor {
+    const Pieces& pieces;
+    std::size_t index = 0;
+    std::size_t offset;
+    void settle() {
+      while (index < pieces.size() && offset >= pieces[index].bytes) offset -= pieces[index++].bytes;
+    }
+    [[nodiscard]] std::size_t left() const {
+      return pieces.empty() ? ~std::size_t{0} : pieces[index].bytes - offset;
+    }
+  };
+  Cursor source{step.source, 0, chunk.offset};
+  Cursor target{step.target, 0, chunk.offset};
+  for (std::size_t passed = 0; passed < chunk.bytes;) {
+    source.settle();
+    target.settle();
+    const std::size_t bytes = std::min({chunk.bytes - passed, source.left(), target.left()});
+    const auto pointer = [&](const Cursor& cursor) {
+      if (cursor.pieces.empty()) return static_cast<std::byte*>(nullptr);
+      const Piece& piece = cursor.pieces[cursor.index];
+      return buffers_[piece.buffer] + piece.offset + cursor.offset;
+    };
+    body(pointer(source), pointer(target), passed, bytes);
+    passed += bytes;
+    source.offset += bytes;
+    target.offset += bytes;
+  }
+}
+
+bool Run::send(const Step& step, std::uint32_t chunk) noexcept {
+  const Chunk part = chunk_of(step, chunk);
+  Outlet& outlet = *step.out->outlet;
+  const bool as_it_lies =
+      step.zero_copy || !outlet.zero_copy();  // a wire with slots of its own copies by itself
+  if (step.contiguous && step.target.empty() && as_it_lies) {
+    if (!outlet.send(at(step.source, part.offset), part.bytes, plan_->tag)) return false;
+  } else {
+    std::byte* slot = outlet.lease(part.bytes);
+    if (slot == nullptr) return false;
+    for_each_stretch(step, part,
+                     [&](const std::byte* source, std::byte* kept, std::size_t offset, std::size_t bytes) {
+                       reduce::copy({slot + offset, kept, reduce::Store::plain, step.store}, source, bytes);
+                     });
+    outlet.commit(part.bytes, plan_->tag);
+  }
+  ++step.out->sent;
+  return true;
+}
+
+/// The outgoing slot for the message that passes this chunk on, if it is the next to go and a slot is free.
+std::byte* Run::lease_fused(const Step& step, std::uint32_t chunk) noexcept {
+  if (step.fused_send == Step::kNone) return nullptr;
+  const Step& send = plan_->steps[step.fused_send];
+  if (!plan_->straight && !at_head(send.queue, step.fused_send, chunk)) return nullptr;
+  return send.out->outlet->lease(chunk_of(step, chunk).bytes);
+}
+
+void Run::commit_fused(const Step& step, std::size_t bytes) noexcept {
+  const Step& send = plan_->steps[step.fused_send];
+  send.out->outlet->commit(bytes, plan_->tag);
+  ++send.out->sent;
+  if (plan_->straight) {
+    done_[step.fused_send] = 1;
+    return;
+  }
+  ++queues_[send.queue].issued;
+  finish(step.fused_send);
+}
+
+bool Run::receive(std::uint32_t index, std::uint32_t chunk) noexcept {
+  const Step& step = plan_->steps[index];
+  const Chunk part = chunk_of(step, chunk);
+  Inlet& inlet = *step.in.front()->inlet;
+  const std::byte* message = inlet.borrow(part.bytes, plan_->tag);
+  if (message == nullptr) return false;
+  std::byte* slot = lease_fused(step, chunk);
+  const bool skip_target = slot != nullptr && step.target_is_dead;
+  for_each_stretch(
+      step, part, [&](const std::byte*, std::byte* target, std::size_t offset, std::size_t bytes) {
+        std::byte* second = slot == nullptr ? nullptr : slot + offset;
+        reduce::copy({skip_target ? nullptr : target, second, step.store}, message + offset, bytes);
+      });
+  if (slot != nullptr) commit_fused(step, part.bytes);
+  inlet.release();
+  return true;
+}
+
+bool Run::reduce(std::uint32_t index, std::uint32_t chunk) noexcept {
+  const Step& step = plan_->steps[index];
+  const Chunk part = chunk_of(step, chunk);
+  const std::size_t peers = step.in.size();
+  if (!plan_->straight) {
+    for (const std::uint32_t q : step.in_queues) {
+      if (!at_head(q, index, chunk)) return false;
+    }
+  }
+  for (std::size_t i = 0; i < peers; ++i) {
+    const std::byte* message = step.in[i]->inlet->borrow(part.bytes, plan_->tag);
+    if (message == nullptr) return false;
+    operands_[i < step.own_operand ? i : i + 1] = message;
+  }
+  std::byte* slot = lease_fused(step, chunk);
+  const bool skip_target = slot != nullptr && step.target_is_dead;
+  const auto operand_count = static_cast<int>(peers + 1);
+  std::size_t passed = 0;
+  for_each_stretch(
+      step, part, [&](const std::byte* own, std::byte* target, std::size_t offset, std::size_t bytes) {
+        for (std::size_t i = 0; i <= peers && offset != passed; ++i) operands_[i] += offset - passed;
+        passed = offset;
+        operands_[step.own_operand] = own;
+        const reduce::Output output{skip_target ? nullptr : target, slot == nullptr ? nullptr : slot + offset,
+                                    step.store};
+        plan_->kernel(output, operands_.data(), operand_count, bytes / plan_->element_bytes, step.divisor);
+      });
+  if (slot != nullptr) commit_fused(step, part.bytes);
+  for (Incoming* in : step.in) in->inlet->release();
+  if (plan_->straight) return true;
+  for (const std::uint32_t q : step.in_queues) ++queues_[q].issued;
+  finish(index);
+  return true;
+}
+
+void Run::copy(const Step& step, std::uint32_t chunk) noexcept {
+  for_each_stretch(step, chunk_of(step, chunk),
+                   [&](const std::byte* source, std::byte* target, std::size_t, std::size_t bytes) {
+                     reduce::copy({target, nullptr, step.store}, source, bytes);
+                   });
+}
+
+}  // namespace tutti
