@@ -1,0 +1,144 @@
+// Measures what the cost model needs, in a fraction of a second: medians of short loops, so that a disturbed
+// one does not count.
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/handle.hpp"
+#include "reduce/reduce.hpp"
+#include "select/costs.hpp"
+
+namespace tutti {
+namespace {
+
+constexpr int kSamples = 9;
+
+template <typename Body>
+double median_ns(const Body& body) {
+  std::vector<double> samples;
+  for (int i = 0; i < kSamples; ++i) {
+    const auto begin = Clock::now();
+    body();
+    samples.push_back(static_cast<double>((Clock::now() - begin).count()));
+  }
+  std::nth_element(samples.begin(), samples.begin() + kSamples / 2, samples.end());
+  return samples[kSamples / 2];
+}
+
+struct alignas(64) Line {
+  std::atomic<int> value{0};
+};
+
+/// One way of a cache line between two threads, by round trips.
+double line_latency_ns() {
+  constexpr int kTrips = 500;
+  Line ping, pong;
+  double one_way = 0;
+  std::thread other([&] {
+    for (int i = 1; i <= kTrips * kSamples; ++i) {
+      // acquire and release: the pattern whose cost is asked for.
+      for (int spins = 0; ping.value.load(std::memory_order_acquire) < i; ++spins) {
+        if (spins > 10'000) std::this_thread::yield();
+      }
+      pong.value.store(i, std::memory_order_release);
+    }
+  });
+  int trip = 0;
+  one_way = median_ns([&] {
+              for (int i = 0; i < kTrips; ++i) {
+                ping.value.store(++trip, std::memory_order_release);  // as above
+                for (int spins = 0; pong.value.load(std::memory_order_acquire) < trip; ++spins) {
+                  if (spins > 10'000) std::this_thread::yield();
+                }
+              }
+            }) /
+            (2 * kTrips);
+  other.join();
+  return one_way;
+}
+
+struct SocketPair {
+  FileDescriptor left, right;
+};
+
+SocketPair connected_pair() {
+  const auto check = [](int result, const char* call) {
+    if (result < 0) fail_errno(errno, std::string(call) + " on 127.0.0.1, to measure TCP");
+    return result;
+  };
+  FileDescriptor listener(check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  check(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), length), "bind");
+  check(::listen(listener.get(), 1), "listen");
+  check(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length), "getsockname");
+  SocketPair pair;
+  pair.left = FileDescriptor(check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  check(::connect(pair.left.get(), reinterpret_cast<sockaddr*>(&address), length), "connect");
+  pair.right = FileDescriptor(check(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept4"));
+  const int on = 1;
+  for (const int fd : {pair.left.get(), pair.right.get()})
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return pair;
+}
+
+bool move_all(int fd, std::vector<char>& bytes, bool sends) {
+  for (std::size_t moved = 0; moved < bytes.size();) {
+    const ssize_t n = sends ? ::send(fd, bytes.data() + moved, bytes.size() - moved, MSG_NOSIGNAL)
+                            : ::recv(fd, bytes.data() + moved, bytes.size() - moved, 0);
+    if (n <= 0) return false;
+    moved += static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+/// Half a round trip of `bytes` over loopback.
+double tcp_ns(std::size_t bytes, int trips) {
+  SocketPair pair = connected_pair();
+  std::vector<char> here(bytes), there(bytes);
+  std::thread other([&] {
+    while (move_all(pair.right.get(), there, false) && move_all(pair.right.get(), there, true)) continue;
+  });
+  const double half = median_ns([&] {
+                        for (int i = 0; i < trips; ++i) {
+                          if (move_all(pair.left.get(), here, true))
+                            (void)move_all(pair.left.get(), here, false);
+                        }
+                      }) /
+                      (2 * trips);
+  ::shutdown(pair.left.get(), SHUT_RDWR);
+  other.join();
+  return half;
+}
+
+}  // namespace
+
+Costs measure_costs() {
+  Costs costs;
+  costs.shared_memory.latency_ns = line_latency_ns();
+  constexpr std::size_t kBytes = 256 << 10;
+  std::vector<std::byte> a(kBytes, std::byte{1}), b(kBytes, std::byte{1});
+  costs.shared_memory.ns_per_byte = median_ns([&] { reduce::copy({a.data()}, b.data(), kBytes); }) / kBytes;
+  const reduce::Kernel sum = reduce::kernel(ElementType::float32, Operator::sum);
+  const std::byte* inputs[] = {a.data(), b.data()};
+  costs.reduce_ns_per_byte = median_ns([&] { sum({a.data()}, inputs, 2, kBytes / 4, 1); }) / kBytes;
+  constexpr std::size_t kLong = 512 << 10;
+  const double brief = tcp_ns(8, 20);
+  costs.tcp.latency_ns =
+      brief * 2 / 3;  // of a half round trip about a third is spent in the two system calls
+  costs.tcp.overhead_ns = brief / 6;
+  costs.tcp.ns_per_byte = std::max(0.0, tcp_ns(kLong, 1) - brief) / kLong;
+  return costs;
+}
+
+}  // namespace tutti

@@ -1,0 +1,149 @@
+#include "select/price.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+
+namespace tutti {
+namespace {
+
+/// A message under way.
+struct Flight {
+  double first;  // when its first chunk can be read
+  double last;   // when all of it can
+};
+
+class Clocks {
+ public:
+  Clocks(const Bid& bid, const Ground& ground, std::size_t block_bytes)
+      : bid_(bid),
+        ground_(ground),
+        block_bytes_(static_cast<double>(block_bytes)),
+        chunk_(static_cast<double>(bid.chunk_bytes)),
+        now_(bid.programs.size(), 0.0),
+        busy_(bid.programs.size(), 0.0),
+        next_(bid.programs.size(), 0) {}
+
+  void run() {
+    const int rounds = bid_.programs.empty() ? 0 : bid_.programs.front().rounds();
+    for (int round = 0; round < rounds; ++round) {
+      for (std::size_t r = 0; r < now_.size(); ++r) take_round(r, round);
+      for (std::size_t r = 0; r < now_.size(); ++r) arrive(r);
+    }
+  }
+
+  [[nodiscard]] double last() const { return *std::max_element(now_.begin(), now_.end()); }
+  [[nodiscard]] double busiest() const { return *std::max_element(busy_.begin(), busy_.end()); }
+
+ private:
+  /// Sends of the round; what it receives waits until every rank has sent.
+  void take_round(std::size_t rank, int round) {
+    const auto& operations = bid_.programs[rank].operations();
+    for (auto& at = next_[rank]; at < operations.size() && operations[at].round == round; ++at) {
+      if (operations[at].action == Action::send) {
+        send(rank, operations[at]);
+      } else {
+        arrivals_.push_back(&operations[at]);
+      }
+    }
+    pending_.resize(now_.size());
+    pending_[rank] = std::move(arrivals_);
+    arrivals_.clear();
+  }
+
+  void arrive(std::size_t rank) {
+    for (const Operation* operation : pending_[rank]) receive(rank, *operation);
+  }
+
+  [[nodiscard]] bool local(std::size_t a, int b) const {
+    return ground_.shared_memory && ground_.host_of[a] == ground_.host_of[static_cast<std::size_t>(b)];
+  }
+  [[nodiscard]] const WireCost& wire(std::size_t a, int b) const {
+    return local(a, b) ? ground_.costs.shared_memory : ground_.costs.tcp;
+  }
+  [[nodiscard]] double latency(const WireCost& wire) const {
+    return wire.latency_ns + (ground_.ranks_per_core > 1 ? ground_.costs.wake_ns : 0);
+  }
+  void work(std::size_t rank, double ns) {
+    now_[rank] += ns * ground_.ranks_per_core;
+    busy_[rank] += ns * ground_.ranks_per_core;
+  }
+
+  void send(std::size_t rank, const Operation& operation) {
+    const double bytes = static_cast<double>(operation.blocks.size()) * block_bytes_;
+    bool wrote_for_host = false;  // a multicast writes once for all ranks of the host
+    double host_first = 0;
+    for (const Rank peer : operation.peers) {
+      const WireCost& cost = wire(rank, peer);
+      const bool shared = local(rank, peer) && operation.peers.size() > 1;
+      double first = host_first;
+      if (!shared || !wrote_for_host) {
+        first = now_[rank] +
+                (cost.overhead_ns + std::min(bytes, chunk_) * cost.ns_per_byte) * ground_.ranks_per_core;
+        work(rank, cost.overhead_ns + bytes * cost.ns_per_byte);
+        if (shared) host_first = first;
+        wrote_for_host = wrote_for_host || shared;
+      }
+      flights_[{static_cast<int>(rank), peer}].push_back({first + latency(cost), now_[rank] + latency(cost)});
+    }
+  }
+
+  void receive(std::size_t rank, const Operation& operation) {
+    const double bytes = static_cast<double>(operation.blocks.size()) * block_bytes_;
+    const bool reduces = operation.action == Action::reduce;
+    double last = 0;
+    double ns = 0;
+    for (const Rank peer : operation.peers) {
+      auto& queue = flights_[{peer, static_cast<int>(rank)}];
+      if (queue.empty()) continue;  // not of this round order: the verifier's business
+      const Flight flight = queue.front();
+      queue.pop_front();
+      const WireCost& cost = wire(rank, peer);
+      now_[rank] = std::max(now_[rank], flight.first);
+      last = std::max(last, flight.last);
+      const double per_byte =
+          reduces ? ground_.costs.reduce_ns_per_byte + (local(rank, peer) ? 0 : cost.ns_per_byte)
+                  : cost.ns_per_byte;
+      ns += cost.overhead_ns + bytes * per_byte;
+    }
+    work(rank, ns);
+    const double tail = std::min(bytes, chunk_) / std::max(bytes, 1.0) * ns * ground_.ranks_per_core;
+    now_[rank] = std::max(now_[rank], last + tail);
+  }
+
+  const Bid& bid_;
+  const Ground& ground_;
+  double block_bytes_;
+  double chunk_;
+  std::vector<double> now_, busy_;
+  std::vector<std::size_t> next_;
+  std::vector<const Operation*> arrivals_;
+  std::vector<std::vector<const Operation*>> pending_;
+  std::map<std::pair<int, int>, std::deque<Flight>> flights_;
+};
+
+/// Bytes that leave the cache cost more: the whole of the blocks against what the cache holds.
+double memory_ns(const Bid& bid, const Ground& ground) {
+  const double bytes =
+      static_cast<double>(bid.block_bytes) * (bid.programs.empty() ? 0 : bid.programs.front().blocks());
+  return bytes > ground.costs.cached_bytes ? bytes * ground.costs.memory_ns_per_byte : 0;
+}
+
+}  // namespace
+
+double price(const Bid& bid, const Ground& ground) {
+  if (bid.programs.size() < 2) return 0;
+  if (!bid.pipelines || bid.block_bytes <= bid.chunk_bytes) {
+    Clocks clocks(bid, ground, bid.block_bytes);
+    clocks.run();
+    return clocks.last() + memory_ns(bid, ground);
+  }
+  // A pipeline: the first chunk goes all the way, then one chunk follows the other at the busiest rank's
+  // pace.
+  Clocks clocks(bid, ground, bid.chunk_bytes);
+  clocks.run();
+  const double chunks = static_cast<double>(bid.block_bytes) / static_cast<double>(bid.chunk_bytes);
+  return clocks.last() + (chunks - 1) * clocks.busiest() + memory_ns(bid, ground);
+}
+
+}  // namespace tutti
