@@ -15,32 +15,34 @@ enum class Store : std::uint8_t { plain, streaming };
 
 /// Where a pass writes. Both may not overlap each other; `first` may be exactly one of the inputs.
 struct Output {
-  std::byte* first;                   // may be nullptr: only `second` is written
-  std::byte* second = nullptr;        // the same result once more (an outgoing slot), or nullptr
+  std::byte* first;             // may be nullptr: only `second` is written
+  std::byte* second = nullptr;  // the same result once more (an outgoing slot), or nullptr
   Store store_first = Store::plain;
   Store store_second = Store::plain;
 };
 
-/// output[i] = ((in[0][i] op in[1][i]) op in[2][i]) …, folded in the order given. `inputs` >= 1. Narrow floats
-/// (float16, bfloat16, float8) accumulate in float32 and are rounded once, to nearest even. `divisor`: 1, or what
-/// the folded value is divided by before it is rounded (average; integers truncate towards zero).
+/// output[i] = ((in[0][i] op in[1][i]) op in[2][i]) …, folded in the order given. `inputs` >= 1. Narrow
+/// floats (float16, bfloat16, float8) accumulate in float32 and are rounded once, to nearest even. `divisor`:
+/// 1, or what the folded value is divided by before it is rounded (average; integers truncate towards zero).
 /// Integer sums and products wrap around. min and max: NaN if any input is NaN; else as a scalar loop
 /// `b < a ? b : a` / `a < b ? b : a` would. Pointers may be misaligned.
-using Kernel = void (*)(const Output& output, const std::byte* const* inputs, int input_count, std::size_t count,
-                        std::int64_t divisor) noexcept;
+using Kernel = void (*)(const Output& output, const std::byte* const* inputs, int input_count,
+                        std::size_t count, std::int64_t divisor) noexcept;
 
 /// The kernel for this machine. `op` avg is the kernel of sum (give the divisor).
 [[nodiscard]] Kernel kernel(ElementType type, Operator op) noexcept;
 
-/// output[i] = scalar * input[i], computed as type's own multiplication (narrow floats in float32, rounded once).
-/// `scalar` points at one element of `type`. `output` may equal `input`.
-void scale(std::byte* output, const std::byte* input, std::size_t count, ElementType type, const std::byte* scalar) noexcept;
+/// output[i] = scalar * input[i], computed as type's own multiplication (narrow floats in float32, rounded
+/// once). `scalar` points at one element of `type`. `output` may equal `input`.
+void scale(std::byte* output, const std::byte* input, std::size_t count, ElementType type,
+           const std::byte* scalar) noexcept;
 
 /// Copies to one or two places in one pass. `first` may not overlap the source.
 void copy(const Output& output, const std::byte* source, std::size_t bytes) noexcept;
 
 enum class InstructionSet { portable, avx2, avx512 };
-/// What the machine (or TUTTI_CPU=portable|avx2|avx512, for tests) allows; and each one's kernels, for tests and benchmarks.
+/// What the machine (or TUTTI_CPU=portable|avx2|avx512, for tests) allows; and each one's kernels, for tests
+/// and benchmarks.
 [[nodiscard]] InstructionSet best_instruction_set() noexcept;
 [[nodiscard]] Kernel kernel(ElementType type, Operator op, InstructionSet set) noexcept;
 
