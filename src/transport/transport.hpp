@@ -36,10 +36,10 @@ class Outlet {
   /// The largest message that lease() and borrow() can carry, in bytes. Every wire has slots (its own or staging).
   [[nodiscard]] std::size_t slot_bytes() const noexcept { return slot_bytes_; }
 
-  /// The outgoing slot for the next message, `bytes` <= slot_bytes() long, 64-byte aligned; nullptr: none free now.
-  /// Asking again before commit() gives the same slot.
+  /// The outgoing slot for the next message, `bytes` <= slot_bytes() long, 64-byte aligned (8-byte aligned up to 56
+  /// bytes: flag and payload may share a cache line); nullptr: none free now. Asking again before commit() gives the same.
   [[nodiscard]] virtual std::byte* lease(std::size_t bytes) noexcept = 0;
-  /// Sends what was written into the leased slot, as the next message.
+  /// Sends what was written into the leased slot, as the next message; `bytes` as leased.
   virtual void commit(std::size_t bytes, Tag tag) noexcept = 0;
 
   /// Sends `bytes` (0 allowed, may exceed slot_bytes() only if zero_copy()) at `data` as the next message. false: no
@@ -122,6 +122,9 @@ class Transport {
   [[nodiscard]] virtual bool reaches(int peer) const noexcept = 0;
   /// One connection can have several readers: a message is written once for all.
   [[nodiscard]] virtual bool multicasts() const noexcept { return false; }
+
+  /// The largest message that slots of this wire can hold, in bytes; known after meet(), the same on every rank.
+  [[nodiscard]] virtual std::size_t slot_bytes() const noexcept { return 64 << 10; }
 
   /// Opens the writer's end of connection (this rank, readers, lane). Never waits for a reader's own calls.
   /// Each (readers, lane) is opened once; connections with different readers are different connections.

@@ -1,0 +1,121 @@
+#include "transport/shm/outlet.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "base/assert.hpp"
+#include "transport/shm/small_copy.hpp"
+
+namespace tutti::shm {
+
+ShmOutlet::ShmOutlet(std::shared_ptr<Station> station, Segment segment, std::vector<int> readers)
+    : Outlet(segment.geometry().slot_bytes, false),
+      small_(segment.small()),
+      small_limit_(kSmallLines),
+      large_limit_(segment.geometry().slots),
+      slots_(segment.slots()),
+      headers_(segment.headers()),
+      waits_(&segment.waits()),
+      slot_mask_(segment.geometry().slots - 1),
+      wait_words_(static_cast<std::uint16_t>((readers.size() + 63) / 64)),
+      fenced_(station->neighbours.fenced()),
+      station_(std::move(station)),
+      segment_(std::move(segment)),
+      readers_(std::move(readers)) {
+  static_assert(sizeof(ShmOutlet) <= 4 * kLine, "what every message touches is its first half");
+  station_->sleeper.enroll(*this);
+}
+
+ShmOutlet::~ShmOutlet() {
+  station_->sleeper.dismiss(*this);
+}
+
+void ShmOutlet::commit(std::size_t bytes, Tag tag) noexcept {
+  if (bytes <= kSmallBytes) {
+    SmallLine& line = small_[small_sent_ % kSmallLines];
+    // release: the payload is there before its header.
+    line.header.store(small_header(++small_sent_, bytes, tag), std::memory_order_release);
+  } else {
+    LargeHeader& header = headers_[large_sent_ & slot_mask_];
+    header.bytes = bytes;
+    // release: length and payload are there before the header.
+    header.header.store(large_header(++large_sent_, tag), std::memory_order_release);
+  }
+  publisher_barrier(fenced_);
+  // relaxed: only whether to ring; the barrier above orders it after the publication (fence.hpp).
+  for (std::size_t word = 0; word < wait_words_; ++word)
+    if (waits_->readers[word].load(std::memory_order_relaxed) != 0) [[unlikely]]
+      ring(word);
+}
+
+bool ShmOutlet::send(const std::byte* data, std::size_t bytes, Tag tag) noexcept {
+  std::byte* slot = lease(bytes);
+  if (slot == nullptr) return false;
+  if (bytes <= kSmallBytes) {
+    copy_small(slot, data, bytes);
+  } else {
+    TUTTI_ASSERT(bytes <= slot_bytes(), bytes, slot_bytes());
+    if (store_kind(bytes) == reduce::Store::plain)
+      std::memcpy(slot, data, bytes);
+    else
+      reduce::copy({.first = slot, .store_first = reduce::Store::streaming}, data, bytes);
+  }
+  commit(bytes, tag);
+  return true;
+}
+
+reduce::Store ShmOutlet::store_kind(std::size_t) const noexcept {
+  return reduce::Store::plain;  // the slots stay in the second-level cache, which is where the reader looks
+}
+
+bool ShmOutlet::find_small_room() noexcept {
+  std::uint64_t released = ~std::uint64_t{0};
+  // acquire: the readers have done with the lines before we write into them again.
+  for (std::uint32_t i = 0; i < segment_.geometry().readers; ++i)
+    released = std::min(released, segment_.readers()[i].small_released.load(std::memory_order_acquire));
+  small_limit_ = released + kSmallLines;
+  return small_sent_ != small_limit_ || (refuse() && find_small_room());
+}
+
+bool ShmOutlet::find_large_room() noexcept {
+  std::uint64_t released = ~std::uint64_t{0};
+  // acquire: the readers have done with the slots before we write into them again.
+  for (std::uint32_t i = 0; i < segment_.geometry().readers; ++i)
+    released = std::min(released, segment_.readers()[i].large_released.load(std::memory_order_acquire));
+  large_limit_ = released + segment_.geometry().slots;
+  return large_sent_ != large_limit_ || (refuse() && find_large_room());
+}
+
+// Whether to look once more: the rank is about to sleep, and did not know until now that it waits for this.
+bool ShmOutlet::refuse() noexcept {
+  refused_at_ = completed();
+  if (!station_->sleeper.armed() || marked_) return false;
+  mark();
+  station_->sleeper.barrier();
+  return true;
+}
+
+void ShmOutlet::mark() noexcept {
+  if (refused_at_ != completed()) return;
+  marked_ = true;
+  // release: the bell was armed before; the caller's barrier orders the polls that follow.
+  waits_->writer.store(1, std::memory_order_release);
+}
+
+void ShmOutlet::unmark() noexcept {
+  if (!marked_) return;
+  marked_ = false;
+  waits_->writer.store(0, std::memory_order_relaxed);  // a reader that rings all the same does no harm
+}
+
+void ShmOutlet::ring(std::size_t word) noexcept {
+  // acq_rel: after the publication; before it, whoever set the bits armed its bell.
+  auto bits = waits_->readers[word].exchange(0, std::memory_order_acq_rel);
+  for (; bits != 0; bits &= bits - 1) {
+    const auto reader = word * 64 + static_cast<std::size_t>(std::countr_zero(bits));
+    if (reader < readers_.size()) station_->neighbours.ring(readers_[reader]);
+  }
+}
+
+}  // namespace tutti::shm

@@ -1,0 +1,65 @@
+// The writer's end of a connection.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "reduce/reduce.hpp"
+#include "transport/shm/fence.hpp"
+#include "transport/shm/segment.hpp"
+#include "transport/shm/station.hpp"
+
+namespace tutti::shm {
+
+class ShmOutlet final : public Outlet, private Waiter {
+ public:
+  ShmOutlet(std::shared_ptr<Station> station, Segment segment, std::vector<int> readers);
+  ~ShmOutlet() override;
+
+  [[nodiscard]] std::byte* lease(std::size_t bytes) noexcept override {
+    if (bytes <= kSmallBytes) {
+      if (small_sent_ == small_limit_ && !find_small_room()) [[unlikely]]
+        return nullptr;
+      return small_[small_sent_ % kSmallLines].payload;
+    }
+    if (large_sent_ == large_limit_ && !find_large_room()) [[unlikely]]
+      return nullptr;
+    return slots_ + (large_sent_ & slot_mask_) * slot_bytes();
+  }
+  void commit(std::size_t bytes, Tag tag) noexcept override;
+  [[nodiscard]] bool send(const std::byte* data, std::size_t bytes, Tag tag) noexcept override;
+  [[nodiscard]] std::uint64_t completed() noexcept override { return small_sent_ + large_sent_; }
+
+ private:
+  [[nodiscard]] bool find_small_room() noexcept;
+  [[nodiscard]] bool find_large_room() noexcept;
+  [[nodiscard]] bool refuse() noexcept;
+  void ring(std::size_t word) noexcept;
+  /// How a message of so many bytes gets into its slot.
+  [[nodiscard]] reduce::Store store_kind(std::size_t bytes) const noexcept;
+
+  void mark() noexcept override;
+  void unmark() noexcept override;
+
+  // Touched by every message; nothing else shares these lines.
+  SmallLine* small_;
+  std::uint64_t small_sent_ = 0;
+  std::uint64_t small_limit_;  // reached: look at how far the readers are
+  std::uint64_t large_sent_ = 0;
+  std::uint64_t large_limit_;
+  std::byte* slots_;
+  LargeHeader* headers_;
+  WaitLines* waits_;
+  std::uint32_t slot_mask_;
+  std::uint16_t wait_words_;
+  bool fenced_;
+
+  bool marked_ = false;
+  std::uint64_t refused_at_ = ~std::uint64_t{0};  // messages sent when there was no room
+  std::shared_ptr<Station> station_;
+  Segment segment_;
+  std::vector<int> readers_;
+};
+
+}  // namespace tutti::shm

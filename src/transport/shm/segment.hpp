@@ -1,0 +1,112 @@
+// The memory of one connection: one writer, one or more readers, two rings.
+//
+//   who waits   one line a direction: a bit for each reader that sleeps, a bit for the writer
+//   readers     a line each: how many messages of each ring it has given back; written by that reader only
+//   small ring  64 lines: header and up to 56 bytes of payload in one cache line, so that a message is one
+//   transfer headers     a line for each slot of the large ring slots       the large ring's payloads,
+//   page-aligned, touched by nothing else
+//
+// A message of up to kSmallBytes goes through the small ring, any other through the large one; both ends know
+// the length, so each knows where the next message is. A header is one 64-bit word that holds the message's
+// number in its ring, tag and (small ring) length; storing it publishes the message, and comparing it with
+// the one awaited checks everything.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/handle.hpp"
+#include "transport/transport.hpp"
+
+namespace tutti::shm {
+
+inline constexpr std::size_t kLine = 64;
+inline constexpr std::size_t kSmallBytes = 56;
+inline constexpr std::uint32_t kSmallLines = 64;
+inline constexpr int kMaxReaders = 512;
+
+struct alignas(kLine) SmallLine {
+  std::atomic<std::uint64_t> header;
+  std::byte payload[kSmallBytes];
+};
+struct alignas(kLine) LargeHeader {
+  std::atomic<std::uint64_t> header;
+  std::uint64_t bytes;  // written before the header
+};
+// Pairs of lines, since some processors fetch lines in pairs.
+struct alignas(2 * kLine) ReaderLine {
+  std::atomic<std::uint64_t> small_released;
+  std::atomic<std::uint64_t> large_released;
+};
+struct alignas(2 * kLine) WaitLines {
+  std::atomic<std::uint64_t> readers[kMaxReaders / 64];  // bit r % 64 of word r / 64: reader r sleeps
+  alignas(2 * kLine) std::atomic<std::uint64_t> writer;  // not 0: the writer sleeps until there is room
+};
+static_assert(sizeof(SmallLine) == kLine && sizeof(LargeHeader) == kLine && sizeof(ReaderLine) == 2 * kLine);
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+/// Number in the ring (from 1; 24 bits, the ring is far shorter), length and tag of a small message.
+[[nodiscard]] constexpr std::uint64_t small_header(std::uint64_t number, std::size_t bytes,
+                                                   Tag tag) noexcept {
+  return (number << 40) | (std::uint64_t{bytes} << 32) | tag;
+}
+[[nodiscard]] constexpr bool same_small_number(std::uint64_t a, std::uint64_t b) noexcept {
+  return (a ^ b) >> 40 == 0;
+}
+/// Number in the ring (from 1; 32 bits) and tag of a large message.
+[[nodiscard]] constexpr std::uint64_t large_header(std::uint64_t number, Tag tag) noexcept {
+  return (number << 32) | tag;
+}
+[[nodiscard]] constexpr bool same_large_number(std::uint64_t a, std::uint64_t b) noexcept {
+  return (a ^ b) >> 32 == 0;
+}
+
+/// What decides where everything lies.
+struct Geometry {
+  std::uint32_t readers = 1;
+  std::uint32_t slots = 8;              // a power of two
+  std::uint64_t slot_bytes = 64 << 10;  // a multiple of a line
+
+  [[nodiscard]] std::size_t small_offset() const noexcept;
+  [[nodiscard]] std::size_t headers_offset() const noexcept;
+  [[nodiscard]] std::size_t slots_offset() const noexcept;
+  [[nodiscard]] std::size_t bytes() const noexcept;
+  /// Whether a segment can look like this; for geometries that a peer sent.
+  [[nodiscard]] bool valid() const noexcept;
+
+  /// For a connection of `readers`, on a host with `local_ranks`: the settings', rounded up; from 8 ranks on,
+  /// default-sized slots shrink as the ranks grow, so that a rank's connections to all others keep their sum
+  /// (down to 8 KiB a slot).
+  [[nodiscard]] static Geometry of(const Settings& settings, int readers, int local_ranks);
+};
+
+/// A mapped segment.
+class Segment {
+ public:
+  Segment() = default;
+  /// The writer's: new, zeroed, every page there. `descriptor` receives the memfd, for the readers. `purpose`
+  /// is for the error's sentence.
+  static Segment create(const Geometry& geometry, FileDescriptor& descriptor, const std::string& purpose);
+  /// A reader's. Throws invalid_argument if the file does not have that size or could shrink.
+  static Segment open(const Geometry& geometry, const FileDescriptor& descriptor, const std::string& purpose);
+
+  [[nodiscard]] const Geometry& geometry() const noexcept { return geometry_; }
+  [[nodiscard]] WaitLines& waits() const noexcept { return *at<WaitLines>(0); }
+  [[nodiscard]] ReaderLine* readers() const noexcept { return at<ReaderLine>(sizeof(WaitLines)); }
+  [[nodiscard]] SmallLine* small() const noexcept { return at<SmallLine>(geometry_.small_offset()); }
+  [[nodiscard]] LargeHeader* headers() const noexcept { return at<LargeHeader>(geometry_.headers_offset()); }
+  [[nodiscard]] std::byte* slots() const noexcept { return mapping_.data() + geometry_.slots_offset(); }
+
+ private:
+  template <typename T>
+  [[nodiscard]] T* at(std::size_t offset) const noexcept {
+    return reinterpret_cast<T*>(mapping_.data() + offset);
+  }
+
+  Geometry geometry_;
+  Mapping mapping_;
+};
+
+}  // namespace tutti::shm
