@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "base/settings.hpp"
@@ -23,6 +24,8 @@ struct UniqueId {
 /// joined, after a generous time, or with the process, which it never keeps alive. Throws system_error or
 /// invalid_argument (no usable interface, no free port in the range).
 [[nodiscard]] UniqueId create_unique_id(const Settings& settings);
+/// `at_end` runs in that thread when it ends; it must not throw.
+[[nodiscard]] UniqueId create_unique_id(const Settings& settings, std::function<void()> at_end);
 
 /// What the 128 bytes say.
 struct IdContents {
