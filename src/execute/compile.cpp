@@ -198,7 +198,7 @@ class Compiler {
     const std::size_t bytes = lane_bytes(operation.blocks);
     for (const std::vector<int>& readers : connections_.groups_of(connections_.rank(), operation.peers)) {
       if (skipped(bytes)) continue;
-      Outgoing& out = connections_.outgoing(readers, lane_);
+      Outgoing& out = connections_.outgoing(readers, parameters_.first_lane + lane_);
       Step& step = new_step(StepKind::send, bytes);
       step.out = &out;
       step.source = pieces_of(operation.blocks, false);
@@ -229,7 +229,7 @@ class Compiler {
     const auto count = received_[peer]++;
     auto& groups = groups_to_us(peer);
     TUTTI_ASSERT(count < groups.size(), peer, count, groups.size());
-    return connections_.incoming(peer, groups[count], lane_);
+    return connections_.incoming(peer, groups[count], parameters_.first_lane + lane_);
   }
 
   /// The reader sets of the peer's messages to this rank, in order: read off the peer's own program.

@@ -39,14 +39,19 @@ Outgoing& Connections::outgoing(const std::vector<int>& readers, int lane) {
 }
 
 Incoming& Connections::incoming(int writer, const std::vector<int>& readers, int lane) {
-  Incoming& end = incoming_[Key{writer, readers, lane}];
-  end.writer = writer;
-  return end;
+  const auto [entry, is_new] = incoming_.try_emplace(Key{writer, readers, lane});
+  if (is_new) {
+    entry->second.writer = writer;
+    unopened_.fetch_add(1, std::memory_order_relaxed);  // nothing to publish yet
+  }
+  return entry->second;
 }
 
 void Connections::open_inlets(Deadline deadline) {
   for (auto& [key, end] : incoming_) {
-    if (!end.inlet) end.inlet = wire_to(key.writer).open_inlet(key.writer, key.readers, key.lane, deadline);
+    if (end.inlet) continue;
+    end.inlet = wire_to(key.writer).open_inlet(key.writer, key.readers, key.lane, deadline);
+    unopened_.fetch_sub(1, std::memory_order_release);
   }
 }
 

@@ -2,6 +2,7 @@
 // knows which wire joins them, and opens each connection once, on its first use.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <span>
@@ -43,6 +44,8 @@ class Connections {
   Outgoing& outgoing(const std::vector<int>& readers, int lane);
   /// Notes a reader's end, to be opened by open_inlets().
   Incoming& incoming(int writer, const std::vector<int>& readers, int lane);
+  /// No noted end waits to be opened. Any thread.
+  [[nodiscard]] bool complete() const noexcept { return unopened_.load(std::memory_order_acquire) == 0; }
   /// Opens the noted ends; waits for their writers until the deadline. Throws timeout or the recorded
   /// failure.
   void open_inlets(Deadline deadline);
@@ -60,6 +63,7 @@ class Connections {
   std::vector<Transport*> transports_;
   std::map<Key, Outgoing> outgoing_;  // node-based: references stay valid
   std::map<Key, Incoming> incoming_;
+  std::atomic<int> unopened_{0};  // acquire and release: who sees 0 sees the open inlets
 };
 
 }  // namespace tutti

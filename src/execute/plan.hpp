@@ -21,6 +21,8 @@ namespace tutti {
 /// How a program is to be executed: chosen by the selector, the same on every rank.
 struct Parameters {
   int lanes = 1;
+  int first_lane =
+      0;  // point-to-point calls have lanes of their own: they never stand between a collective's messages
   std::size_t chunk_bytes = 64 << 10;  // a multiple of 64
   /// Wavefront: chunk c of round k goes at step c + lag * k. 0: round after round.
   int lag = 1;

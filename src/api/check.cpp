@@ -1,0 +1,44 @@
+#include "api/check.hpp"
+
+namespace tutti::api {
+
+void refuse_stream() {
+  fail(Code::invalid_argument,
+       "stream: a stream was given, only NULL (host memory) is allowed in this version");
+}
+
+void refuse_type(int type) {
+  fail(Code::invalid_argument, "datatype: {} given, 0 (tuttiInt8) to {} (tuttiFloat8e5m2) allowed", type,
+       kElementTypes - 1);
+}
+
+void refuse_operator(int op) {
+  fail(Code::invalid_argument,
+       "op: {} given, 0 (tuttiSum) to {} (tuttiAvg) allowed, or an operator that tuttiRedOpCreatePreMulSum "
+       "made",
+       op, kOperators - 1);
+}
+
+void refuse_rank(const char* argument, int rank, int size) {
+  fail(Code::invalid_argument, "{}: {} given, a rank from 0 to {} allowed", argument, rank, size - 1);
+}
+
+void refuse_null(const char* argument, std::size_t count) {
+  fail(Code::invalid_argument, "{}: NULL given{}", argument,
+       count == 0 ? std::string(", an array of one value a rank expected")
+                  : fmt::format(" for {} elements", count));
+}
+
+void refuse_unequal(const char* left, std::size_t left_value, const char* right, std::size_t right_value) {
+  fail(Code::invalid_argument, "{}: {} given, but {} is {}: both must be equal", left, left_value, right,
+       right_value);
+}
+
+void check_scalar_type(const PreMultiply& op, ElementType type) {
+  if (op.type != type) {
+    fail(Code::invalid_argument, "op: its scalar is of type {}, but datatype is {}", name_of(op.type),
+         name_of(type));
+  }
+}
+
+}  // namespace tutti::api

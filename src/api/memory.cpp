@@ -1,0 +1,111 @@
+// Memory and user operators of tutti.h.
+#include <cstring>
+#include <mutex>
+#include <unordered_map>
+
+#include <sys/mman.h>
+
+#include "api/check.hpp"
+#include "api/guard.hpp"
+#include "base/handle.hpp"
+
+namespace tutti::api {
+namespace {
+
+constexpr std::size_t kHugePage = 2 << 20;
+
+/// What tuttiMemAlloc gave out, to know its length when it comes back.
+struct Allocations {
+  std::mutex lock;  // guards the map
+  std::unordered_map<void*, Mapping> mappings;
+};
+
+Allocations& allocations() {
+  static Allocations instance;
+  return instance;
+}
+
+std::size_t rounded(std::size_t bytes) {
+  const std::size_t page = bytes >= kHugePage ? kHugePage : 4096;
+  return (bytes + page - 1) / page * page;
+}
+
+void* allocate(std::size_t bytes) {
+  const std::size_t length = rounded(bytes);
+  void* data = ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) fail_errno(errno, fmt::format("mmap of {} bytes for tuttiMemAlloc", length));
+  if (length >= kHugePage) ::madvise(data, length, MADV_HUGEPAGE);  // a wish; small pages work as well
+  Allocations& known = allocations();
+  const std::lock_guard guard(known.lock);
+  known.mappings.emplace(data, Mapping(static_cast<std::byte*>(data), length));
+  return data;
+}
+
+}  // namespace
+}  // namespace tutti::api
+
+using namespace tutti;
+using namespace tutti::api;
+
+extern "C" {
+
+tuttiResult_t tuttiMemAlloc(void** ptr, size_t size) {
+  return guarded(nullptr, [&] {
+    if (ptr == nullptr) fail(Code::invalid_argument, "ptr: NULL given, a place for a pointer expected");
+    *ptr = size == 0 ? nullptr : allocate(size);
+  });
+}
+
+tuttiResult_t tuttiMemFree(void* ptr) {
+  if (ptr == nullptr) return tuttiSuccess;
+  return guarded(nullptr, [&] {
+    Allocations& known = allocations();
+    const std::lock_guard guard(known.lock);
+    if (known.mappings.erase(ptr) == 0) {
+      fail(Code::invalid_argument, "ptr: {} was not given out by tuttiMemAlloc, or was freed before", ptr);
+    }
+  });
+}
+
+tuttiResult_t tuttiCommRegister(tuttiComm_t comm, void* buff, size_t size, void** handle) {
+  return guarded(comm, [&] {
+    (void)communicator_of(comm);
+    check_pointer(buff, size, "buff");
+    if (handle == nullptr) fail(Code::invalid_argument, "handle: NULL given, a place for a handle expected");
+    // Host memory needs no preparation on these wires: it is only remembered.
+    *handle = &comm->registrations.emplace_back(tuttiComm::Registration{buff, size});
+  });
+}
+
+tuttiResult_t tuttiCommDeregister(tuttiComm_t comm, void* handle) {
+  return guarded(comm, [&] {
+    (void)communicator_of(comm);
+    const std::size_t erased = comm->registrations.remove_if(
+        [&](const tuttiComm::Registration& registration) { return &registration == handle; });
+    if (erased == 0) fail(Code::invalid_argument, "handle: {} is no handle of this communicator", handle);
+  });
+}
+
+tuttiResult_t tuttiRedOpCreatePreMulSum(tuttiRedOp_t* op, const void* scalar, tuttiDataType_t datatype,
+                                        tuttiScalarResidence_t residence, tuttiComm_t comm) {
+  return guarded(comm, [&] {
+    Communicator& communicator = communicator_of(comm);
+    check_type(datatype);
+    if (op == nullptr) fail(Code::invalid_argument, "op: NULL given, a place for the operator expected");
+    if (scalar == nullptr) fail(Code::invalid_argument, "scalar: NULL given, one element expected");
+    if (residence != tuttiScalarHostImmediate) {
+      fail(Code::invalid_argument,
+           "residence: {} given, only tuttiScalarHostImmediate (1) is allowed in this version",
+           static_cast<int>(residence));
+    }
+    PreMultiply multiply{static_cast<ElementType>(datatype), {}};
+    std::memcpy(multiply.scalar.data(), scalar, size_of(multiply.type));
+    *op = static_cast<tuttiRedOp_t>(kOperators + communicator.add_operator(multiply));
+  });
+}
+
+tuttiResult_t tuttiRedOpDestroy(tuttiRedOp_t op, tuttiComm_t comm) {
+  return guarded(comm, [&] { communicator_of(comm).user_operator(op - kOperators).alive = false; });
+}
+
+}  // extern "C"

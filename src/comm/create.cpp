@@ -1,0 +1,198 @@
+// How a communicator comes to be: transports are made, ranks meet, and what they must agree on is agreed.
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "bootstrap/secret.hpp"
+#include "bootstrap/wire.hpp"
+#include "comm/communicator.hpp"
+#include "transport/shm/shm.hpp"
+#include "transport/tcp/tcp.hpp"
+
+namespace tutti {
+namespace {
+
+void check_rank(int size, int rank) {
+  if (size < 1) fail(Code::invalid_argument, "nranks: {} given, 1 or more allowed", size);
+  if (rank < 0 || rank >= size)
+    fail(Code::invalid_argument, "rank: {} given, 0 to {} allowed", rank, size - 1);
+}
+
+std::vector<RankInfo> parse(const std::vector<std::string>& texts) {
+  std::vector<RankInfo> infos;
+  for (const std::string& text : texts) infos.push_back(rank_info_from_text(text));
+  return infos;
+}
+
+/// What a split's rank gives.
+struct Vote {
+  int color, key;
+  std::string info;
+};
+
+std::string to_text(const Vote& vote) {
+  return Packer().number(vote.color).number(vote.key).text(vote.info).take();
+}
+
+Vote vote_from_text(const std::string& text) {
+  Unpacker unpacker(text);
+  Vote vote{};
+  vote.color = unpacker.number<int>();
+  vote.key = unpacker.number<int>();
+  vote.info = unpacker.text();
+  return vote;
+}
+
+}  // namespace
+
+Communicator::Communicator(Settings settings) {
+  world_.settings = std::move(settings);
+  world_.failure = &failure_;
+  const std::string& wanted = world_.settings.transport;
+  if (wanted == "loop")
+    fail(Code::invalid_argument, "TUTTI_TRANSPORT: \"loop\" serves simulations; shm and tcp join processes");
+  if (wanted != "tcp") transports_.push_back(make_shm_transport(world_));
+  if (wanted != "shm") transports_.push_back(make_tcp_transport(world_));
+}
+
+RankInfo Communicator::describe() const {
+  RankInfo info = describe_this_process(world_.settings);
+  for (const auto& transport : transports_)
+    info.addresses[std::string(transport->name())] = transport->address();
+  return info;
+}
+
+std::unique_ptr<Communicator> Communicator::create(const UniqueId& id, int size, int rank,
+                                                   Settings settings) {
+  check_rank(size, rank);
+  set_log_rank(rank);
+  std::unique_ptr<Communicator> made(new Communicator(std::move(settings)));
+  made->world_.rank = rank;
+  made->world_.size = size;
+  ControlListener listener(made->world_.settings);
+  RankInfo info = made->describe();
+  info.control_address = listener.address();
+  if (rank == 0) info.costs = tutti::to_text(machine_costs(made->world_.settings));
+  made->assemble(join(id, rank, size, tutti::to_text(info), made->world_.settings), std::move(listener));
+  return made;
+}
+
+std::unique_ptr<Communicator> Communicator::split(int color, int key, Settings settings) {
+  if (color < -1)
+    fail(Code::invalid_argument, "color: {} given, 0 or more allowed, or TUTTI_SPLIT_NOCOLOR (-1)", color);
+  engine_->drain();
+  std::unique_ptr<Communicator> made(new Communicator(std::move(settings)));
+  ControlListener listener(made->world_.settings);
+  RankInfo info = made->describe();
+  info.control_address = listener.address();
+  info.costs = tutti::to_text(situation_.ground.costs);
+  const auto texts = control_->all_gather(to_text(Vote{color, key, tutti::to_text(info)}),
+                                          after_ms(world_.settings.init_timeout_ms));
+  const std::uint64_t count = ++splits_;
+  if (color < 0) return nullptr;
+
+  std::vector<std::pair<int, int>> members;  // key, rank
+  std::vector<Vote> votes;
+  for (int r = 0; r < size(); ++r) {
+    votes.push_back(vote_from_text(texts[static_cast<std::size_t>(r)]));
+    if (votes.back().color == color) members.emplace_back(votes.back().key, r);
+  }
+  std::sort(members.begin(), members.end());
+  Membership membership;
+  const Secret secret = derive(membership_.secret, fmt::format("split {} color {}", count, color));
+  membership.secret = secret;
+  const Digest digest = hmac(secret, std::string_view("communicator"));
+  std::copy_n(digest.begin(), sizeof membership.communicator,
+              reinterpret_cast<std::byte*>(&membership.communicator));
+  membership.size = static_cast<int>(members.size());
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    if (members[i].second == rank()) membership.rank = static_cast<int>(i);
+    membership.infos.push_back(votes[static_cast<std::size_t>(members[i].second)].info);
+  }
+  made->world_.rank = membership.rank;
+  made->world_.size = membership.size;
+  made->assemble(std::move(membership), std::move(listener));
+  return made;
+}
+
+void Communicator::assemble(Membership membership, ControlListener listener) {
+  membership_ = std::move(membership);
+  const std::vector<RankInfo> infos = parse(membership_.infos);
+  agree(world_.settings, infos.front().settings);
+  world_.communicator = membership_.communicator;
+  world_.sign = make_signer(membership_);
+  world_.host_of = hosts_of(infos);
+  world_.oversubscribed =
+      ranks_per_core(infos, world_.host_of, world_.host_of[static_cast<std::size_t>(rank())]) > 1;
+  keep_useful_transports(infos);
+  std::vector<std::string> control_addresses;
+  for (const RankInfo& info : infos) control_addresses.push_back(info.control_address);
+  control_ = std::make_unique<ControlPlane>(membership_, std::move(listener), control_addresses,
+                                            world_.settings, failure_);
+  for (const auto& transport : transports_) {
+    std::vector<std::string> addresses;
+    for (const RankInfo& info : infos) {
+      const auto entry = info.addresses.find(std::string(transport->name()));
+      addresses.push_back(entry == info.addresses.end() ? std::string() : entry->second);
+    }
+    transport->meet(std::move(addresses));
+  }
+  std::vector<Transport*> usable;
+  for (const auto& transport : transports_) usable.push_back(transport.get());
+  connections_ = std::make_unique<Connections>(world_, std::move(usable));
+  describe_situation(infos);
+  engine_ = std::make_unique<Engine>(world_, *connections_);
+  TUTTI_LOG(info, "rank {} of {}: {} host{}, {}{}", rank(), size(),
+            *std::max_element(world_.host_of.begin(), world_.host_of.end()) + 1,
+            world_.host_of.back() == 0 ? "" : "s", transports_.front()->name(),
+            transports_.size() > 1 ? " within hosts, tcp between" : "");
+}
+
+/// Where all ranks share memory nothing else is needed, where no two do shared memory is not. All ranks
+/// decide alike.
+void Communicator::keep_useful_transports(const std::vector<RankInfo>& infos) {
+  const int hosts = *std::max_element(world_.host_of.begin(), world_.host_of.end()) + 1;
+  if (transports_.size() > 1) {
+    if (hosts == 1) {
+      transports_.pop_back();
+    } else if (hosts == size()) {
+      transports_.erase(transports_.begin());
+    }
+  }
+  if (world_.settings.transport == "shm" && hosts > 1) {
+    std::string first = fmt::format("rank 0 (pid {})", infos.front().pid);
+    fail(Code::invalid_usage,
+         "TUTTI_TRANSPORT=shm, but the ranks are on {} hosts (or network namespaces), so {} cannot share "
+         "memory with all: "
+         "unset TUTTI_TRANSPORT or allow tcp",
+         hosts, first);
+  }
+}
+
+void Communicator::describe_situation(const std::vector<RankInfo>& infos) {
+  situation_.size = size();
+  Ground& ground = situation_.ground;
+  ground.host_of = world_.host_of;
+  ground.shared_memory = transports_.front()->multicasts();
+  if (!ground.shared_memory) {  // every rank for itself: no use in grouping by host
+    for (int r = 0; r < size(); ++r) ground.host_of[static_cast<std::size_t>(r)] = r;
+  }
+  ground.costs = costs_from_text(infos.front().costs);
+  const int hosts = *std::max_element(world_.host_of.begin(), world_.host_of.end()) + 1;
+  for (int host = 0; host < hosts; ++host) {
+    ground.ranks_per_core = std::max(ground.ranks_per_core, ranks_per_core(infos, world_.host_of, host));
+  }
+  situation_.largest_chunk = world_.settings.slot_bytes / 64 * 64;
+  for (const auto& transport : transports_)
+    situation_.largest_chunk = std::min(situation_.largest_chunk, transport->slot_bytes());
+  situation_.reproducible = world_.settings.reproducible;
+  situation_.algorithm = world_.settings.algorithm;
+  situation_.lanes = world_.settings.lanes;
+  situation_.chunk_bytes = world_.settings.chunk_bytes;
+}
+
+Communicator::~Communicator() {
+  engine_.reset();
+  if (control_ && !left_) control_->leave();
+}
+
+}  // namespace tutti

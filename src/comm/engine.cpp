@@ -1,0 +1,177 @@
+#include "comm/engine.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+
+#include "base/log.hpp"
+
+namespace tutti {
+namespace {
+
+/// The progress thread looks around this often.
+constexpr int kSliceUs = 50;
+
+}  // namespace
+
+std::byte* Arena::reserve(std::size_t bytes) {
+  if (bytes <= bytes_) return data_;
+  const std::size_t wanted = (bytes + 4095) / 4096 * 4096;
+  void* fresh = std::aligned_alloc(4096, wanted);
+  if (fresh == nullptr) {
+    fail(Code::system_error,
+         "{} MiB of memory for partial results are not to be had; free memory or use another algorithm",
+         wanted >> 20);
+  }
+  std::free(data_);
+  data_ = static_cast<std::byte*>(fresh);
+  bytes_ = wanted;
+  return data_;
+}
+
+Arena::~Arena() {
+  std::free(data_);
+}
+
+void Work::finish_one(Code code, const std::string& sentence) noexcept {
+  if (code != Code::success) {
+    const std::lock_guard guard(lock_);
+    if (code_ == Code::success) {
+      code_ = code;
+      sentence_ = sentence;
+    }
+  }
+  left_.fetch_sub(
+      1, std::memory_order_acq_rel);  // publishes the results, and the other calls' results before it
+}
+
+void Work::check() const {
+  if (code_ != Code::success) throw Error(code_, sentence_);
+}
+
+Engine::Engine(const World& world, Connections& connections)
+    : world_(world), connections_(connections), waiter_(world, connections.transports()) {}
+
+Engine::~Engine() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard guard(lock_);
+    stop_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void Engine::throw_failure() const {
+  world_.failure->check();
+  fail(Code::internal_error, "a wait ended without a reason");
+}
+
+void Engine::begin(Plan& plan, std::span<std::byte* const> buffers) {
+  bases_.clear();
+  bases_.push_back(plan.scratch_bytes == 0 ? nullptr : scratch_.reserve(plan.scratch_bytes));
+  bases_.insert(bases_.end(), buffers.begin(), buffers.end());
+  run_.reserve(plan);
+  run_.start(plan, bases_);
+}
+
+void Engine::run(Plan& plan, std::span<std::byte* const> buffers) {
+  if (!idle()) drain();
+  if (world_.failure->failed()) throw_failure();
+  begin(plan, buffers);
+  // relaxed: an aborting thread only has to see it in time, and no call may start while it looks.
+  running_.store(true, std::memory_order_relaxed);
+  const bool done = waiter_.finish(run_);
+  running_.store(false, std::memory_order_release);  // what the run did is over
+  if (!done) throw_failure();
+}
+
+void Engine::wait_until_left() noexcept {
+  while (running_.load(std::memory_order_acquire) || !idle()) std::this_thread::yield();
+}
+
+void Engine::enqueue(Plan& plan, std::vector<std::byte*> buffers, std::shared_ptr<Work> work,
+                     std::shared_ptr<void> keep) {
+  {
+    const Pause pause(*this);
+    if (!thread_.joinable()) thread_ = std::thread([this] { progress_thread(); });
+    queue_.push_back({&plan, std::move(buffers), std::move(work), std::move(keep)});
+    // relaxed: the thread that takes the item takes the lock first.
+    queued_.fetch_add(1, std::memory_order_relaxed);
+  }
+  wake_.notify_one();
+}
+
+void Engine::help() noexcept {
+  // relaxed: a hint to stand back; the lock orders everything else.
+  helpers_.fetch_add(1, std::memory_order_relaxed);
+  if (lock_.try_lock()) {
+    if (!queue_.empty()) advance_queue();
+    lock_.unlock();
+  } else {
+    std::this_thread::yield();
+  }
+  helpers_.fetch_sub(1, std::memory_order_relaxed);
+  if (!idle()) wake_.notify_one();
+}
+
+void Engine::drain() noexcept {
+  while (!idle()) help();
+}
+
+Engine::Pause::Pause(Engine& engine) : engine_(engine) {
+  engine_.helpers_.fetch_add(1, std::memory_order_relaxed);  // as in help()
+  lock_ = std::unique_lock(engine_.lock_);
+}
+
+Engine::Pause::~Pause() {
+  engine_.helpers_.fetch_sub(1, std::memory_order_relaxed);
+  lock_.unlock();
+  engine_.wake_.notify_one();
+}
+
+/// With the lock held: a slice of the first item.
+void Engine::advance_queue() noexcept {
+  Item& item = queue_.front();
+  try {
+    world_.failure->check();
+    if (!item.started) {
+      connections_.open_inlets(after_ms(world_.settings.init_timeout_ms));
+      begin(*item.plan, item.buffers);
+      item.started = true;
+    }
+    if (waiter_.advance(run_, kSliceUs) == Progress::done) finish_front(Code::success, {});
+  } catch (const Error& error) {
+    world_.failure->report(error.code(), error.rank(), error.what());
+    finish_front(error.code(), error.what());
+  } catch (const std::exception& error) {
+    world_.failure->report(Code::internal_error, -1, error.what());
+    finish_front(Code::internal_error, error.what());
+  }
+}
+
+void Engine::finish_front(Code code, const std::string& sentence) noexcept {
+  const std::shared_ptr<Work> work = std::move(queue_.front().work);
+  queue_.pop_front();
+  queued_.fetch_sub(1, std::memory_order_release);  // whoever sees 0 sees the run's last effects
+  work->finish_one(code, sentence);
+}
+
+void Engine::progress_thread() noexcept {
+  set_log_rank(world_.rank);
+  std::unique_lock lock(lock_);
+  while (!stop_) {
+    wake_.wait(
+        lock, [this] { return stop_ || (!queue_.empty() && helpers_.load(std::memory_order_relaxed) == 0); });
+    if (!stop_) advance_queue();
+    if (helpers_.load(std::memory_order_relaxed) > 0) {  // let them have the lock
+      lock.unlock();
+      std::this_thread::yield();
+      lock.lock();
+    }
+  }
+  for (Item& item : queue_)
+    item.work->finish_one(Code::invalid_usage, "the communicator was destroyed before the call ended");
+}
+
+}  // namespace tutti
