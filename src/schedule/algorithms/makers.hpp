@@ -12,9 +12,28 @@ namespace tutti {
 [[nodiscard]] Program ring_all_gather(const Shape& shape, Rank rank);
 [[nodiscard]] Program ring_all_reduce(const Shape& shape, Rank rank);
 
+// tree.cpp (the double binary tree)
+[[nodiscard]] Program tree_all_reduce(const Shape& shape, Rank rank);
+[[nodiscard]] Program tree_reduce(const Shape& shape, Rank rank);
+[[nodiscard]] Program tree_broadcast(const Shape& shape, Rank rank);
+
 // recursive_doubling.cpp
 [[nodiscard]] Program recursive_doubling_all_reduce(const Shape& shape, Rank rank);
 [[nodiscard]] Program recursive_doubling_all_gather(const Shape& shape, Rank rank);  // powers of two
+
+// recursive_halving.cpp
+[[nodiscard]] Program recursive_halving_reduce_scatter(const Shape& shape, Rank rank);
+
+// rabenseifner.cpp
+[[nodiscard]] Program rabenseifner_all_reduce(const Shape& shape, Rank rank);
+
+// bruck.cpp
+[[nodiscard]] Program bruck_all_gather(const Shape& shape, Rank rank);
+[[nodiscard]] Program bruck_all_to_all(const Shape& shape, Rank rank);
+
+// pat.cpp
+[[nodiscard]] Program pat_reduce_scatter(const Shape& shape, Rank rank);
+[[nodiscard]] Program pat_all_gather(const Shape& shape, Rank rank);
 
 // pairwise.cpp
 [[nodiscard]] Program pairwise_reduce_scatter(const Shape& shape, Rank rank);
@@ -25,6 +44,13 @@ namespace tutti {
 [[nodiscard]] Program binomial_reduce(const Shape& shape, Rank rank);
 [[nodiscard]] Program binomial_gather(const Shape& shape, Rank rank);
 [[nodiscard]] Program binomial_scatter(const Shape& shape, Rank rank);
+
+// chain.cpp
+[[nodiscard]] Program chain_broadcast(const Shape& shape, Rank rank);
+[[nodiscard]] Program chain_reduce(const Shape& shape, Rank rank);
+
+// scatter_all_gather.cpp
+[[nodiscard]] Program scatter_all_gather_broadcast(const Shape& shape, Rank rank);
 
 // direct.cpp
 [[nodiscard]] Program direct_all_gather(const Shape& shape, Rank rank);
@@ -46,5 +72,16 @@ namespace tutti {
 
 // dissemination.cpp
 [[nodiscard]] Program dissemination_barrier(const Shape& shape, Rank rank);
+
+// hierarchical.cpp: a shape of two levels
+[[nodiscard]] Program hierarchical_all_reduce(const Shape& shape, Rank rank);
+[[nodiscard]] Program hierarchical_reduce_scatter(const Shape& shape, Rank rank);
+[[nodiscard]] Program hierarchical_all_gather(const Shape& shape, Rank rank);
+
+// hierarchical_leaders.cpp: any shape
+[[nodiscard]] Program hierarchical_leaders_all_reduce(const Shape& shape, Rank rank);
+[[nodiscard]] Program hierarchical_broadcast(const Shape& shape, Rank rank);
+[[nodiscard]] Program hierarchical_reduce(const Shape& shape, Rank rank);
+[[nodiscard]] Program hierarchical_barrier(const Shape& shape, Rank rank);
 
 }  // namespace tutti

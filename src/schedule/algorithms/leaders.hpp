@@ -1,0 +1,15 @@
+// Hierarchical algorithms by leaders, for hosts with any numbers of ranks; hierarchical.cpp uses them where
+// columns cannot be formed.
+#pragma once
+
+#include "schedule/algorithms/algorithm.hpp"
+
+namespace tutti {
+
+/// `between`: the leaders' all-reduce.
+[[nodiscard]] Program leaders_all_reduce(const Shape& shape, Rank rank,
+                                         Program (*between)(const Shape& shape, Rank rank));
+[[nodiscard]] Program leaders_reduce_scatter(const Shape& shape, Rank rank);
+[[nodiscard]] Program leaders_all_gather(const Shape& shape, Rank rank);
+
+}  // namespace tutti
