@@ -22,6 +22,8 @@ write_basic_package_version_file(${generated_dir}/tuttiConfigVersion.cmake
 install(FILES ${generated_dir}/tuttiConfig.cmake ${generated_dir}/tuttiConfigVersion.cmake
   DESTINATION ${package_dir} COMPONENT development)
 
+# Relative, so that the tree may be moved.
+file(RELATIVE_PATH prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/tutti.pc.in ${generated_dir}/tutti.pc @ONLY)
 install(FILES ${generated_dir}/tutti.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 

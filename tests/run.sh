@@ -12,6 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 read -ra presets <<<"${*:-${TUTTI_PRESETS:-dev}}"
 read -ra ctest_args <<<"${CTEST_ARGS:-}"
 
+export CCACHE_NOHASHDIR=1 # several build folders share what they compile alike
 export ASAN_OPTIONS="detect_stack_use_after_return=1:strict_string_checks=1:${ASAN_OPTIONS:-}"
 export UBSAN_OPTIONS="print_stacktrace=1:${UBSAN_OPTIONS:-}"
 export TSAN_OPTIONS="second_deadlock_stack=1:${TSAN_OPTIONS:-}"
