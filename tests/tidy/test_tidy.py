@@ -46,7 +46,7 @@ CLEAN = [
     ("src/execute/x.cpp", '#include "base/clock.hpp"\n#include "transport/transport.hpp"\n'),
     ("src/base/settings.cpp", "auto f(const char* s) { return std::getenv(s); }\n"),
     ("src/base/x.hpp", "struct X {\n  X(const X&) = delete;\n};\n"),
-    ("src/base/x.cpp", "void f() { new (place) Thing(); }\n"),
+    ("src/base/x.cpp", "#include <new>\nvoid f() { new (place) Thing(); }\n"),
     ("src/base/x.cpp", "// relaxed: a counter that orders nothing\nint f() { return x.load(std::memory_order_relaxed); }\n"),
     ("src/base/x.cpp", "// tidy: banned-calls, since the C library frees it\nauto f() { return new int; }\n"),
     ("src/api/x.cpp", "#include <tutti/tutti.h>\n"),
