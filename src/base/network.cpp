@@ -156,15 +156,15 @@ std::vector<SocketAddress> resolve(const std::string& host, std::uint16_t port) 
 
 // Listening, accepting, connecting.
 
-PortRange parse_port_range(std::string_view text) {
+PortRange parse_port_range(std::string_view text, std::string_view variable) {
   if (text.empty()) return {};
   const auto dash = text.find('-');
   const auto first = parse_integer<std::uint16_t>(text.substr(0, dash));
   const auto last =
       dash == std::string_view::npos ? first : parse_integer<std::uint16_t>(text.substr(dash + 1));
   if (!first || !last || *first == 0 || *first > *last)
-    fail(Code::invalid_argument, "TUTTI_PORT_RANGE is '{}'; it must be like 20000-20100, within 1 to 65535",
-         text);
+    fail(Code::invalid_argument, "{} is '{}'; it must be like 20000 or 20000-20100, within 1 to 65535",
+         variable, text);
   return {*first, *last};
 }
 

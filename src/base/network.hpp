@@ -90,8 +90,9 @@ struct PortRange {
   std::uint16_t first = 0;
   std::uint16_t last = 0;
 };
-/// "20000-20100", "20000" or "" (any); throws invalid_argument naming TUTTI_PORT_RANGE.
-[[nodiscard]] PortRange parse_port_range(std::string_view text);
+/// "20000-20100", "20000" or "" (any); throws invalid_argument naming the variable that it is from.
+[[nodiscard]] PortRange parse_port_range(std::string_view text,
+                                         std::string_view variable = "TUTTI_PORT_RANGE");
 
 /// A listening socket at `where` (its port is ignored) on the first free port of the range; local_address()
 /// says which. Throws system_error naming address and range.

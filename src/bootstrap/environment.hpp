@@ -27,12 +27,12 @@ using Lookup = std::function<std::string(const char* variable)>;
 /// TUTTI_RANK and TUTTI_SIZE, else what torchrun, Open MPI, MPICH or Intel MPI (PMI) or Slurm have set;
 /// nothing when none started this process. Throws invalid_argument naming a variable that makes no sense.
 [[nodiscard]] std::optional<Launch> detect_launch(const Settings& settings);
-[[nodiscard]] std::optional<Launch> detect_launch(const Settings& settings, const Lookup& lookup);
+[[nodiscard]] std::optional<Launch> detect_launch(const Lookup& lookup);
 
-/// The same id on all ranks of the launch: rank 0 makes it, the others find it, by a file
-/// (settings.rendezvous_file, or one under TMPDIR when all ranks are on this host), else at MASTER_ADDR,
-/// close above MASTER_PORT. Call it equally often on all ranks: each call gives another id. Throws timeout,
-/// system_error, or invalid_usage that says which variables to set.
+/// Where all ranks of the launch meet. Rank 0 opens the rendezvous, the others find it: by a file
+/// (settings.rendezvous_file, or a private one under TMPDIR when all ranks are on this host), else at
+/// MASTER_ADDR, on one of the eight ports above MASTER_PORT. Call it equally often on all ranks: each call is
+/// another rendezvous. Throws timeout, system_error, or invalid_usage that says which variables to set.
 [[nodiscard]] UniqueId id_from_environment(const Launch& launch, const Settings& settings);
 [[nodiscard]] UniqueId id_from_environment(const Launch& launch, const Settings& settings,
                                            const Lookup& lookup);

@@ -133,6 +133,7 @@ void RendezvousServer::handle_join(Guest& guest, const std::string& payload) {
                                    "process a rank of its own",
                                    rank, size_, other->second->who, who)});
   members_[rank] = &guest;
+  gave_up_.erase(rank);
   if (static_cast<int>(members_.size()) == size_) welcome_all();
 }
 
@@ -141,6 +142,7 @@ void RendezvousServer::handle_departure(Guest& guest) {
   const auto member = members_.find(guest.rank);
   if (member == members_.end() || member->second != &guest) return;
   members_.erase(member);
+  if (guest.gave_up) gave_up_.insert(guest.rank);
   if (welcomed_ || guest.gave_up || verdict_) return;
   refuse_all({Code::remote_error, guest.rank,
               fmt::format("rank {} ({}) died while the others were joining: {}", guest.rank, guest.who,
@@ -174,11 +176,14 @@ void RendezvousServer::welcome_all() {
   listener_.reset();
 }
 
+// Who came and gave up did its part: it is named only when nobody else is missing.
 std::string RendezvousServer::missing() const {
-  std::vector<int> ranks;
+  std::vector<int> never_came;
   for (int rank = 0; rank < size_; ++rank)
-    if (members_.find(rank) == members_.end()) ranks.push_back(rank);
-  return fmt::format("{} of {}", ranks_text(ranks), size_);
+    if (members_.count(rank) == 0 && gave_up_.count(rank) == 0) never_came.push_back(rank);
+  if (!never_came.empty()) return fmt::format("{} of {}", ranks_text(never_came), size_);
+  return fmt::format("{} of {}, which gave up earlier,", ranks_text({gave_up_.begin(), gave_up_.end()}),
+                     size_);
 }
 
 }  // namespace tutti

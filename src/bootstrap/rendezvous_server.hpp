@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -69,6 +70,7 @@ class RendezvousServer {
   int size_ = 0;                    // as the first to join said
   std::string size_by_;             // who that was
   std::map<int, Guest*> members_;   // who has joined, by rank
+  std::set<int> gave_up_;           // who had joined and ran out of time
   std::optional<Verdict> verdict_;  // why it failed
   bool welcomed_ = false;
   bool stopping_ = false;

@@ -51,19 +51,19 @@ std::optional<IdContents> decode(const UniqueId& id) noexcept {
 }
 
 UniqueId create_unique_id(const Settings& settings) {
-  return create_unique_id(settings, {});
+  return create_unique_id(settings, [](const UniqueId&) {});
 }
 
-UniqueId create_unique_id(const Settings& settings, std::function<void()> at_end) {
+UniqueId create_unique_id(const Settings& settings, const std::function<void(const UniqueId&)>& at_end) {
   FileDescriptor listener = listen_anywhere(settings);
   IdContents contents;
   contents.secret = random_secret();
-  std::memcpy(&contents.context, random_secret().data(), sizeof contents.context);
   contents.root = endpoint_of(listener.get(), settings);
+  const UniqueId id = encode(contents);
   host(std::make_unique<RendezvousServer>(std::move(listener), contents.secret, contents.context,
                                           kLifetime_ms + settings.init_timeout_ms),
-       std::move(at_end));
-  return encode(contents);
+       [at_end, id] { at_end(id); });
+  return id;
 }
 
 }  // namespace tutti

@@ -24,8 +24,9 @@ struct UniqueId {
 /// joined, after a generous time, or with the process, which it never keeps alive. Throws system_error or
 /// invalid_argument (no usable interface, no free port in the range).
 [[nodiscard]] UniqueId create_unique_id(const Settings& settings);
-/// `at_end` runs in that thread when it ends; it must not throw.
-[[nodiscard]] UniqueId create_unique_id(const Settings& settings, std::function<void()> at_end);
+/// `at_end` is called with the id, in that thread, when it ends; it must not throw.
+[[nodiscard]] UniqueId create_unique_id(const Settings& settings,
+                                        const std::function<void(const UniqueId&)>& at_end);
 
 /// What the 128 bytes say.
 struct IdContents {
