@@ -1,16 +1,17 @@
 // The conformance suite: what every wire must do, whoever wrote it (transport.hpp is the contract).
 //
-// A wire joins with a file tests/transport/<wire>_conformance.cpp that defines wires(), and a line in <wire>_tests.cmake:
+// A wire joins with a file tests/transport/<wire>_conformance.cpp that defines wires(), and a line in
+// <wire>_tests.cmake:
 //
-//     std::vector<Wire> wires() { return {{.name = "tcp", .make = [](const World& w) { return make_tcp_transport(w); }}}; }
+//     std::vector<Wire> wires() { return {{.name = "tcp", .make = [](const World& w) { return
+//     make_tcp_transport(w); }}}; }
 //
 //     conformance_test(tcp tcp_conformance.cpp)
 //
-// Every test then runs once for each of its wires (several, where one wire has several ways to work). A test is written as
-// a function of one rank, a Member, and run on as many ranks as it wants: as threads of this process or as forked ones.
+// Every test then runs once for each of its wires (several, where one wire has several ways to work). A test
+// is written as a function of one rank, a Member, and run on as many ranks as it wants: as threads of this
+// process or as forked ones.
 #pragma once
-
-#include <gtest/gtest.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +21,8 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "transport/transport.hpp"
 
 namespace tutti::conformance {
@@ -27,7 +30,8 @@ namespace tutti::conformance {
 struct Wire {
   std::string name;  // of letters, digits and _: part of the tests' names
   std::function<std::unique_ptr<Transport>(const World&)> make;
-  /// Changes every rank's world before the transport is made: settings, host_of (all ranks on host 0 unless changed).
+  /// Changes every rank's world before the transport is made: settings, host_of (all ranks on host 0 unless
+  /// changed).
   std::function<void(World&)> adapt = nullptr;
   /// Ranks may be processes: the tests with forked ranks run too.
   bool processes = true;
@@ -36,12 +40,12 @@ struct Wire {
 /// Defined by each wire's test program.
 std::vector<Wire> wires();
 
-/// Slots of every wire hold at least so much; longer transfers are cut into pieces of it, except where the wire takes
-/// and places messages of any length.
+/// Slots of every wire hold at least so much; longer transfers are cut into pieces of it, except where the
+/// wire takes and places messages of any length.
 inline constexpr std::size_t kPieceBytes = 32 << 10;
 
-/// One rank, as a test sees it. All waiting is bounded by `patience_ms` and throws when that has passed or when the
-/// world has failed, so that a broken wire fails its test instead of hanging it.
+/// One rank, as a test sees it. All waiting is bounded by `patience_ms` and throws when that has passed or
+/// when the world has failed, so that a broken wire fails its test instead of hanging it.
 class Member {
  public:
   Member(const Wire& wire, int rank, int size, bool oversubscribed = true);
@@ -53,7 +57,9 @@ class Member {
   [[nodiscard]] std::unique_ptr<Outlet> outlet(std::vector<int> readers, int lane = 0);
   [[nodiscard]] std::unique_ptr<Inlet> inlet(int writer, std::vector<int> readers, int lane = 0);
   /// The same with this rank as the only reader.
-  [[nodiscard]] std::unique_ptr<Inlet> inlet(int writer, int lane = 0) { return inlet(writer, {rank()}, lane); }
+  [[nodiscard]] std::unique_ptr<Inlet> inlet(int writer, int lane = 0) {
+    return inlet(writer, {rank()}, lane);
+  }
 
   /// Polls until `done()`: spins a little, then arms, polls once more and sleeps, as an executor does.
   void wait(const std::function<bool()>& done);
@@ -76,7 +82,8 @@ class Member {
 };
 
 using Body = std::function<void(Member&)>;
-/// Run `body` once a rank, all transports met. An exception or a failed expectation of any rank fails the test.
+/// Run `body` once a rank, all transports met. An exception or a failed expectation of any rank fails the
+/// test.
 void on_threads(const Wire& wire, int ranks, const Body& body, bool oversubscribed = true);
 void on_processes(const Wire& wire, int ranks, const Body& body, bool oversubscribed = true);
 

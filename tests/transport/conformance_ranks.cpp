@@ -1,0 +1,156 @@
+// Ranks as the conformance tests see them, and ranks as threads.
+#include <algorithm>
+#include <barrier>
+#include <cstring>
+#include <mutex>
+#include <thread>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "transport/conformance.hpp"
+
+namespace tutti::conformance {
+namespace {
+
+// Enough to tell members from strangers in a test; the real one is an HMAC.
+Digest toy_sign(std::uint64_t communicator, std::span<const std::byte> bytes) {
+  Digest digest{};
+  std::uint64_t state = communicator * 0x9e3779b97f4a7c15u + 1;
+  for (std::size_t i = 0; i < bytes.size() + digest.size(); ++i) {
+    const auto in = i < bytes.size() ? std::to_integer<std::uint64_t>(bytes[i]) : 0;
+    state = (state ^ in) * 0x100000001b3u;
+    state ^= state >> 29;
+    digest[i % digest.size()] = static_cast<std::byte>(state);
+  }
+  return digest;
+}
+
+std::uint64_t next_communicator() {
+  static std::uint64_t count = static_cast<std::uint64_t>(::getpid()) << 32;
+  return ++count;
+}
+
+}  // namespace
+
+std::vector<std::byte> pattern(std::size_t bytes, std::uint32_t seed) {
+  std::vector<std::byte> data(bytes);
+  std::uint32_t state = seed * 2654435761u + 12345u;
+  for (auto& byte : data) {
+    state = state * 1664525u + 1013904223u;
+    byte = static_cast<std::byte>(state >> 24);
+  }
+  return data;
+}
+
+Member::Member(const Wire& wire, int rank, int size, bool oversubscribed) {
+  world.rank = rank;
+  world.size = size;
+  world.communicator = 1;
+  world.host_of.assign(static_cast<std::size_t>(size), 0);
+  world.oversubscribed = oversubscribed;
+  world.failure = &failure;
+  world.settings.init_timeout_ms = patience_ms;
+  world.sign = [this](std::span<const std::byte> bytes) { return toy_sign(world.communicator, bytes); };
+  if (wire.adapt) wire.adapt(world);
+}
+
+std::unique_ptr<Outlet> Member::outlet(std::vector<int> readers, int lane) {
+  return transport->open_outlet(readers, lane);
+}
+
+std::unique_ptr<Inlet> Member::inlet(int writer, std::vector<int> readers, int lane) {
+  return transport->open_inlet(writer, readers, lane, after_ms(patience_ms));
+}
+
+void Member::wait(const std::function<bool()>& done) {
+  const Deadline deadline = after_ms(patience_ms);
+  const auto poll_once = [&] {
+    if (transport->needs_progress()) transport->progress();
+    return done();
+  };
+  for (;;) {
+    for (int i = 0; i <= spins; ++i)
+      if (poll_once()) return;
+    failure.check();
+    if (passed(deadline)) fail(Code::timeout, "rank {} has waited for {} ms", rank(), patience_ms);
+    transport->arm();
+    const bool now = poll_once();
+    if (!now && sleep_on_fd) {
+      pollfd waiting{transport->wake_fd(), POLLIN, 0};
+      ::poll(&waiting, 1, 100);
+    } else if (!now) {
+      transport->sleep(100);
+    }
+    transport->disarm();
+    if (now) return;
+  }
+}
+
+void Member::send(Outlet& outlet, std::span<const std::byte> data, Tag tag) {
+  std::uint64_t messages = 0;
+  const std::uint64_t before = outlet.completed();
+  do {
+    const auto piece = data.first(outlet.zero_copy() ? data.size() : std::min(data.size(), kPieceBytes));
+    wait([&] { return outlet.send(piece.data(), piece.size(), tag); });
+    data = data.subspan(piece.size());
+    ++messages;
+  } while (!data.empty());
+  // Counted from before the first of ours: every message before had completed by then, as send() waits.
+  wait([&] { return outlet.completed() >= before + messages; });
+}
+
+void Member::receive(Inlet& inlet, std::span<std::byte> data, Tag tag) {
+  if (inlet.places()) {
+    const std::uint64_t before = inlet.placed();
+    wait([&] { return inlet.expect(data.data(), data.size(), tag); });
+    wait([&] { return inlet.placed() > before; });
+    return;
+  }
+  do {
+    const auto piece = data.first(std::min(data.size(), kPieceBytes));
+    const auto got = borrow(inlet, piece.size(), tag);
+    std::copy(got.begin(), got.end(), piece.begin());
+    data = data.subspan(piece.size());
+  } while (!data.empty());
+}
+
+std::vector<std::byte> Member::borrow(Inlet& inlet, std::size_t bytes, Tag tag) {
+  const std::byte* message = nullptr;
+  wait([&] { return (message = inlet.borrow(bytes, tag)) != nullptr; });
+  std::vector<std::byte> copy(message, message + bytes);
+  inlet.release();
+  return copy;
+}
+
+void on_threads(const Wire& wire, int ranks, const Body& body, bool oversubscribed) {
+  std::vector<std::unique_ptr<Member>> members;
+  std::vector<std::string> addresses;
+  const auto communicator = next_communicator();
+  for (int rank = 0; rank < ranks; ++rank) {
+    members.push_back(std::make_unique<Member>(wire, rank, ranks, oversubscribed));
+    members.back()->world.communicator = communicator;
+    members.back()->transport = wire.make(members.back()->world);
+    addresses.push_back(members.back()->transport->address());
+  }
+  std::barrier barrier(ranks);
+  std::mutex mutex;
+  std::vector<std::thread> threads;
+  for (auto& member : members) {
+    threads.emplace_back([&, mine = member.get()] {
+      mine->barrier = [&] { barrier.arrive_and_wait(); };
+      try {
+        mine->transport->meet(addresses);
+        body(*mine);
+      } catch (const std::exception& error) {
+        const std::lock_guard lock(mutex);
+        ADD_FAILURE() << "rank " << mine->rank() << ": " << error.what();
+      }
+      barrier.arrive_and_drop();  // a rank that failed holds nobody up
+    });
+  }
+  for (auto& thread : threads) thread.join();
+}
+
+}  // namespace tutti::conformance
