@@ -203,7 +203,8 @@ void Connection::take(Reader& reader) {
 const std::byte* Connection::borrow(int rank, std::size_t bytes, Tag tag) {
   Reader& borrower = reader(rank);
   if (broken_) return nullptr;
-  TUTTI_ASSERT(!borrower.borrowed && bytes <= wire_.options().slot_bytes, borrower.borrowed, bytes);
+  TUTTI_ASSERT(bytes <= wire_.options().slot_bytes, bytes, wire_.options().slot_bytes);
+  if (borrower.borrowed) return message(borrower.taken).memory.front().bytes;
   borrower.asked = true;
   if (!borrower.expected.empty() || borrower.taken == borrower.arrived) {
     note_end_of_stream(borrower);

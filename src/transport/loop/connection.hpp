@@ -35,6 +35,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // The writer's end.
   void open_writer(Failure* failure);
   void close_writer();
+  [[nodiscard]] bool writer_opened() const { return writer_open_; }
   [[nodiscard]] std::byte* lease(std::size_t bytes);
   void commit(std::size_t bytes, Tag tag);
   [[nodiscard]] bool send(const std::byte* data, std::size_t bytes, Tag tag);

@@ -41,15 +41,28 @@ class LoopTransport final : public Transport {
     const auto lock = wire_.lock();
     auto connection = connect(world_.rank, readers, lane);
     connection->open_writer(world_.failure);
+    wire_.opened.notify_all();
     tell_if_dead(*connection);
     return std::make_unique<LoopOutlet>(wire_, std::move(connection));
   }
+  // One thread that drives all ranks must not wait here for what it would do next: then the ends meet when
+  // both are there.
   [[nodiscard]] std::unique_ptr<Inlet> open_inlet(int writer, std::span<const int> readers, int lane,
-                                                  Deadline) override {
-    const auto lock = wire_.lock();
+                                                  Deadline deadline) override {
+    auto lock = wire_.lock();
     auto connection = connect(writer, readers, lane);
-    connection->open_reader(world_.rank, world_.failure);
     tell_if_dead(*connection);
+    while (wire_.options().self_advancing && !connection->writer_opened()) {
+      world_.failure->check();
+      if (passed(deadline))
+        throw Error(Code::timeout,
+                    fmt::format("rank {} did not open its connection to rank {} in time (lane {})", writer,
+                                world_.rank, lane),
+                    writer);
+      constexpr auto kGlance = std::chrono::milliseconds(10);
+      wire_.opened.wait_until(lock, std::min(deadline, Clock::now() + kGlance));
+    }
+    connection->open_reader(world_.rank, world_.failure);
     return std::make_unique<LoopInlet>(wire_, std::move(connection), world_.rank);
   }
 

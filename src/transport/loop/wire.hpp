@@ -3,6 +3,7 @@
 // held.
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -29,6 +30,8 @@ class Wire {
 
   using Lock = std::unique_lock<std::mutex>;
   [[nodiscard]] Lock lock() const { return Lock(mutex_); }
+  /// Notified when an outlet has been opened.
+  std::condition_variable opened;
   /// For a poll of `rank`: moves the clock where polls do that. false: the rank is dead or paused, there is
   /// nothing.
   bool poll(int rank);  // locked

@@ -1,0 +1,46 @@
+// How messages lie on the sockets of a connection: 16 bytes of header before the payload, and which socket
+// carries which message. Both ends follow these rules without talking about them.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "transport/transport.hpp"
+
+namespace tutti::tcp {
+
+/// What lease() and borrow() can carry.
+inline constexpr std::size_t kSlotBytes = 128 << 10;
+/// Messages queued at either end of a connection before send() and expect() say "not now".
+inline constexpr std::size_t kQueued = 64;
+/// The most that one system call moves: between two, the other sockets get their turn.
+inline constexpr std::size_t kBurstBytes = 512 << 10;
+inline constexpr int kMostSockets = 16;
+
+struct Header {
+  std::uint64_t bytes = 0;
+  Tag tag = 0;
+  std::uint32_t unused = 0;
+};
+static_assert(sizeof(Header) == 16, "a multiple of 16, so that payloads stay aligned");
+static_assert(std::endian::native == std::endian::little, "headers are little-endian on the wire");
+
+/// Says for one message after the other which socket carries it: small ones all use the first, so that their
+/// order is the socket's and one system call carries several; large ones take turns.
+class SocketRule {
+ public:
+  explicit SocketRule(int sockets) noexcept : sockets_(static_cast<unsigned>(sockets)) {}
+  /// The socket of the next message; call exactly once for each.
+  [[nodiscard]] unsigned next(std::size_t bytes) noexcept {
+    return bytes < kLargeBytes ? 0 : large_++ % sockets_;
+  }
+
+ private:
+  static constexpr std::size_t kLargeBytes = 256 << 10;
+  static_assert(kSlotBytes < kLargeBytes, "borrow() reads from the first socket only");
+  unsigned sockets_;
+  unsigned large_ = 0;
+};
+
+}  // namespace tutti::tcp

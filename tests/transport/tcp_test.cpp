@@ -1,0 +1,204 @@
+// What only tcp does: what it says when things go wrong, and much data at once.
+#include "transport/tcp/tcp.hpp"
+
+#include <csignal>
+#include <numeric>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "transport/tcp_pair.hpp"
+
+namespace tutti {
+namespace {
+
+using tcp_test::Pair;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+std::vector<std::byte> pattern(std::size_t bytes, unsigned seed) {
+  std::vector<std::byte> data(bytes);
+  for (std::size_t i = 0; i < bytes; ++i) data[i] = static_cast<std::byte>((i * 2654435761u + seed) >> 13);
+  return data;
+}
+
+TEST(Tcp, a_mismatch_names_the_peer_and_both_lengths_and_tags) {
+  Pair pair;
+  const auto outlet = pair.outlet(0);
+  const auto inlet = pair.inlet(1);
+  const auto data = pattern(100, 1);
+  ASSERT_TRUE(outlet->send(data.data(), data.size(), 8));
+  std::vector<std::byte> target(64);
+  ASSERT_TRUE(inlet->expect(target.data(), target.size(), 9));
+  ASSERT_TRUE(pair.until([&] { return pair.failures[1].failed(); }));
+  EXPECT_EQ(pair.failures[1].rank(), 0);
+  EXPECT_EQ(pair.failures[1].code(), Code::invalid_usage);
+  EXPECT_THAT(pair.failures[1].sentence(),
+              AllOf(HasSubstr("rank 0 (127.0.0.1:"), HasSubstr("sent 100 bytes with tag 8"),
+                    HasSubstr("rank 1 awaits 64 bytes with tag 9")));
+  EXPECT_EQ(inlet->placed(), 0u);
+  EXPECT_FALSE(pair.transports[1]->needs_progress()) << "a broken connection asks for nothing";
+}
+
+TEST(Tcp, a_peer_that_closes_is_named_only_by_who_waits_for_it) {
+  Pair pair;
+  auto outlet = pair.outlet(0);
+  const auto inlet = pair.inlet(1);
+  const auto data = pattern(10, 1);
+  ASSERT_TRUE(outlet->send(data.data(), data.size(), 1));
+  outlet.reset();
+  ASSERT_TRUE(pair.until([&] { return inlet->borrow(10, 1) != nullptr; }));
+  inlet->release();
+  EXPECT_FALSE(pair.failures[1].failed());
+  ASSERT_TRUE(pair.until([&] { return inlet->borrow(2048, 2) == nullptr && pair.failures[1].failed(); }));
+  EXPECT_THAT(
+      pair.failures[1].sentence(),
+      AllOf(HasSubstr("rank 0"), HasSubstr("closed the connection while 1 message (2.0 KiB) was due")));
+}
+
+TEST(Tcp, several_small_messages_wait_in_the_wire_for_a_reader_that_comes_late) {
+  Pair pair;
+  const auto outlet = pair.outlet(0);
+  const auto inlet = pair.inlet(1);
+  const auto data = pattern(64, 3);
+  for (unsigned i = 0; i < 64; ++i) ASSERT_TRUE(outlet->send(data.data(), i, i));
+  ASSERT_TRUE(pair.until([&] { return outlet->completed() == 64; }));
+  for (unsigned i = 0; i < 64; ++i) {
+    if (i % 2 == 0) {  // of what was read ahead, some is borrowed and some placed
+      const std::byte* message = nullptr;
+      ASSERT_TRUE(pair.until([&] { return (message = inlet->borrow(i, i)) != nullptr; }));
+      EXPECT_TRUE(std::equal(message, message + i, data.begin())) << i;
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(message) % 8, 0u);
+      inlet->release();
+    } else {
+      std::vector<std::byte> target(i);
+      ASSERT_TRUE(inlet->expect(target.data(), i, i));
+      ASSERT_TRUE(pair.until([&] { return inlet->placed() == i / 2 + 1; }));
+      EXPECT_TRUE(std::equal(target.begin(), target.end(), data.begin())) << i;
+    }
+  }
+}
+
+TEST(Tcp, placed_counts_in_order_although_large_messages_overtake_small_ones) {
+  Pair pair;
+  const auto outlet = pair.outlet(0);
+  const auto inlet = pair.inlet(1);
+  const std::vector<std::size_t> sizes{300 << 10, 5, 400 << 10, 300 << 10, 0, 1 << 20, 100};
+  std::vector<std::vector<std::byte>> sent, received;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    sent.push_back(pattern(sizes[i], static_cast<unsigned>(i)));
+    received.emplace_back(sizes[i]);
+    ASSERT_TRUE(outlet->send(sent[i].data(), sizes[i], static_cast<Tag>(i)));
+    ASSERT_TRUE(inlet->expect(received[i].data(), sizes[i], static_cast<Tag>(i)));
+  }
+  std::size_t checked = 0;
+  ASSERT_TRUE(pair.until([&] {
+    for (; checked < inlet->placed(); ++checked) EXPECT_TRUE(received[checked] == sent[checked]) << checked;
+    return checked == sizes.size();
+  })) << pair.failures[1].sentence();
+  EXPECT_EQ(outlet->completed(), sizes.size());
+}
+
+TEST(Tcp, moves_64_MiB_in_both_directions_at_once) {
+  Pair pair;
+  constexpr std::size_t kBytes = 64 << 20;
+  const std::array outlets{pair.outlet(0), pair.outlet(1)};
+  const std::array inlets{pair.inlet(0), pair.inlet(1)};
+  std::array<std::vector<std::byte>, 2> sent, received;
+  for (std::size_t rank : {0, 1}) {
+    sent[rank] = pattern(kBytes, static_cast<unsigned>(rank));
+    received[rank].resize(kBytes);
+    ASSERT_TRUE(outlets[rank]->send(sent[rank].data(), kBytes, 1));
+    ASSERT_TRUE(inlets[rank]->expect(received[rank].data(), kBytes, 1));
+  }
+  ASSERT_TRUE(pair.until([&] { return inlets[0]->placed() == 1 && inlets[1]->placed() == 1; }));
+  EXPECT_TRUE(received[0] == sent[1]);
+  EXPECT_TRUE(received[1] == sent[0]);
+  EXPECT_FALSE(pair.transports[0]->needs_progress());
+}
+
+/// Shared between a test and the writer that it forks.
+struct Shared {
+  std::array<char, 4096> address{};
+  std::atomic<int> met{0};
+};
+
+// Rank 0, in a process of its own: begins a message that is too long for the kernel to take, and waits for
+// its end.
+[[noreturn]] void begin_a_message_and_hang(Shared& shared, const std::string& reader_address) {
+  Failure failure;
+  World world;
+  tcp_test::describe_world(world, failure, 0);
+  const auto transport = make_tcp_transport(world);
+  transport->address().copy(shared.address.data(), shared.address.size() - 1);
+  transport->meet({transport->address(), reader_address});
+  shared.met.store(1);
+  const std::array<int, 1> reader = {1};
+  const auto outlet = transport->open_outlet(reader, 0);
+  const auto data = pattern(64 << 20, 1);
+  (void)outlet->send(data.data(), data.size(), 1);
+  for (;;) ::pause();
+}
+
+TEST(Tcp, a_peer_killed_within_a_message_is_named) {
+  auto* const shared =
+      new (::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Shared;
+  Failure failure;
+  World world;
+  tcp_test::describe_world(world, failure, 1);
+  const auto transport = make_tcp_transport(world);
+  const pid_t writer = ::fork();
+  if (writer == 0) begin_a_message_and_hang(*shared, transport->address());
+  while (shared->met.load() == 0) ASSERT_EQ(::waitpid(writer, nullptr, WNOHANG), 0);
+  transport->meet({shared->address.data(), transport->address()});
+  const std::array<int, 1> readers = {1};
+  const auto inlet = transport->open_inlet(0, readers, 0, after_ms(20'000));
+  std::vector<std::byte> target(64 << 20);
+  ASSERT_TRUE(inlet->expect(target.data(), target.size(), 1));
+  while (target[0] == std::byte{} && target[100] == std::byte{}) transport->progress();  // it has begun
+  ::kill(writer, SIGKILL);
+  ::waitpid(writer, nullptr, 0);
+  const Deadline deadline = after_ms(20'000);
+  while (!failure.failed() && !passed(deadline)) transport->progress();
+  EXPECT_EQ(failure.code(), Code::remote_error);
+  EXPECT_EQ(failure.rank(), 0);
+  EXPECT_THAT(failure.sentence(),
+              AllOf(HasSubstr("rank 0 (127.0.0.1:"), HasSubstr("1 message (64.0 MiB) was due")));
+  EXPECT_EQ(inlet->placed(), 0u);
+  ::munmap(shared, sizeof(Shared));
+}
+
+TEST(Tcp, a_peer_that_does_not_listen_is_named_with_its_address) {
+  Pair pair;
+  const std::string gone = to_text(pair.listener_of(1));
+  pair.transports[1].reset();
+  try {
+    (void)pair.outlet(0);
+    FAIL() << "nobody listens";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::remote_error);
+    EXPECT_EQ(error.rank(), 1);
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr("rank 1"), HasSubstr(gone + " via lo"), HasSubstr("Connection refused")));
+  }
+}
+
+TEST(Tcp, waiting_in_vain_for_a_writer_says_where_it_should_have_come) {
+  Pair pair;
+  const std::array<int, 1> readers = {1};
+  try {
+    (void)pair.transports[1]->open_inlet(0, readers, 0, after_ms(0));
+    FAIL() << "nobody opened it";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::timeout);
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr("rank 0"), HasSubstr(to_text(pair.listener_of(1))), HasSubstr("firewall")));
+  }
+}
+
+}  // namespace
+}  // namespace tutti
