@@ -18,10 +18,15 @@ inline constexpr std::size_t kPrefetchFrom = 4096;
 inline constexpr std::size_t kPrefetchAhead = 1024;
 inline constexpr std::size_t kPrefetchAheadStreaming = 2048;
 inline constexpr std::size_t kCacheLine = 64;
+/// Packs that are in flight at once, and their bytes in memory.
+inline constexpr std::size_t kBlockPacks = 4;
+template <typename L>
+inline constexpr std::size_t kBlock = kBlockPacks * sizeof(typename L::Stored);
 
 /// Addresses of `fixed` inputs, which the compiler keeps in registers; 0: any number, known when called.
 template <typename Set, int fixed>
 struct Inputs {
+  static constexpr int kFixed = fixed;
   const std::byte* address[fixed];
 
   TUTTI_ALWAYS_INLINE Inputs(const std::byte* const* inputs, int) {
@@ -31,6 +36,7 @@ struct Inputs {
 };
 template <typename Set>
 struct Inputs<Set, 0> {
+  static constexpr int kFixed = 0;
   const std::byte* const* address;
   int number;
 
@@ -57,7 +63,24 @@ struct Writer {
     if (second != nullptr) Set::store_partial(second + offset, pack, bytes);
   }
 
+  /// Streaming stores want whole cache lines: lets stream what will be aligned behind the bytes returned,
+  /// which are to be written before. Where no element begins a line, nothing streams.
+  TUTTI_ALWAYS_INLINE std::size_t begin_streaming(const Output& output, std::size_t element) {
+    const bool ask_first = first != nullptr && output.store_first == Store::streaming;
+    const bool ask_second = second != nullptr && output.store_second == Store::streaming;
+    if (!ask_first && !ask_second) return 0;
+    const std::size_t head = -address_of(ask_first ? first : second) % kCacheLine;
+    if (head % element != 0) return 0;
+    stream_first = ask_first && address_of(first + head) % kCacheLine == 0;
+    stream_second = ask_second && address_of(second + head) % kCacheLine == 0;
+    return head;
+  }
+  TUTTI_ALWAYS_INLINE bool streaming() const { return stream_first || stream_second; }
+
  private:
+  static TUTTI_ALWAYS_INLINE std::uintptr_t address_of(const std::byte* pointer) {
+    return reinterpret_cast<std::uintptr_t>(pointer);
+  }
   template <typename P>
   static TUTTI_ALWAYS_INLINE void put(std::byte* to, P pack, bool streaming) {
     if (streaming) {
@@ -74,12 +97,11 @@ class Pass {
  public:
   using Set = typename L::Set;
 
-  TUTTI_ALWAYS_INLINE Pass(const Output& output, I inputs, const X& finish)
-      : writer_{output.first, output.second, false, false}, inputs_(inputs), finish_(finish) {}
+  TUTTI_ALWAYS_INLINE Pass(const Writer<Set>& writer, const I& inputs, const X& finish)
+      : writer_(writer), inputs_(inputs), finish_(finish) {}
 
-  /// The first `count` elements, of 1 to a pack full: small messages come here at once.
-  TUTTI_ALWAYS_INLINE void partial(std::size_t offset, std::size_t count) const {
-    const std::size_t bytes = count * kElement;
+  /// Up to one pack: the bytes from `offset` on.
+  TUTTI_ALWAYS_INLINE void partial(std::size_t offset, std::size_t bytes) const {
     Vector folded = L::widen(Set::template load_partial<Stored>(inputs_.address[0] + offset, bytes));
     for (int input = 1; input < inputs_.size(); ++input) {
       const auto next = Set::template load_partial<Stored>(inputs_.address[input] + offset, bytes);
@@ -88,41 +110,9 @@ class Pass {
     writer_.write_partial(offset, L::narrow(finish_(folded)), bytes);
   }
 
-  TUTTI_ALWAYS_INLINE void run(std::size_t bytes, Store store_first, Store store_second) {
-    std::size_t offset = bytes < kStreamFrom ? 0 : begin_streaming(store_first, store_second);
-    const bool streaming = writer_.stream_first || writer_.stream_second;
-    const std::size_t ahead = bytes < kPrefetchFrom ? 0
-                              : streaming           ? kPrefetchAheadStreaming
-                                                    : kPrefetchAhead;
-    for (; bytes - offset >= kBlock; offset += kBlock) {
-      if (ahead != 0) prefetch(offset + ahead);
-      packs(offset, std::make_index_sequence<kUnroll>{});
-    }
-    for (; bytes - offset >= sizeof(Stored); offset += sizeof(Stored)) {
-      packs(offset, std::make_index_sequence<1>{});
-    }
-    if (offset != bytes) partial(offset, (bytes - offset) / kElement);
-    if (streaming) Set::fence();
-  }
-
- private:
-  using Stored = typename L::Stored;
-  using Vector = typename L::Vector;
-  static constexpr std::size_t kElement = sizeof(typename L::Element);
-  static constexpr std::size_t kUnroll = 4;
-  static constexpr std::size_t kBlock = kUnroll * sizeof(Stored);
-
-  /// The packs of one block, all in flight at once; the accumulators stay in registers.
-  template <std::size_t... pack>
-  TUTTI_ALWAYS_INLINE void packs(std::size_t offset, std::index_sequence<pack...>) const {
-    const std::byte* from = inputs_.address[0] + offset;
-    Vector folded[] = {L::widen(load<Stored>(from + pack * sizeof(Stored)))...};
-    for (int input = 1; input < inputs_.size(); ++input) {
-      from = inputs_.address[input] + offset;
-      ((folded[pack] = F::apply(folded[pack], L::widen(load<Stored>(from + pack * sizeof(Stored))))), ...);
-    }
-    const Stored results[] = {L::narrow(finish_(folded[pack]))...};
-    (writer_.write(offset + pack * sizeof(Stored), results[pack]), ...);
+  /// One block of packs, all in flight at once; the accumulators stay in registers.
+  TUTTI_ALWAYS_INLINE void block(std::size_t offset) const {
+    block(offset, std::make_index_sequence<kBlockPacks>{});
   }
 
   /// The first input is the caller's own as a rule and the hardware sees it coming; a copy's only input is
@@ -130,77 +120,112 @@ class Pass {
   TUTTI_ALWAYS_INLINE void prefetch(std::size_t offset) const {
     for (int input = inputs_.size() == 1 ? 0 : 1; input < inputs_.size(); ++input) {
       const std::byte* line = inputs_.address[input] + offset;
-      for (std::size_t ahead = 0; ahead < kBlock; ahead += kCacheLine) __builtin_prefetch(line + ahead);
+      for (std::size_t ahead = 0; ahead < kBlock<L>; ahead += kCacheLine) __builtin_prefetch(line + ahead);
     }
   }
 
-  /// Streaming stores want whole cache lines: does the elements before the first one and lets stream what is
-  /// aligned from there on. Returns the bytes done. Where no element begins a line, nothing streams.
-  TUTTI_ALWAYS_INLINE std::size_t begin_streaming(Store store_first, Store store_second) {
-    const bool first = writer_.first != nullptr && store_first == Store::streaming;
-    const bool second = writer_.second != nullptr && store_second == Store::streaming;
-    if (!first && !second) return 0;
-    const std::size_t head = -address_of(first ? writer_.first : writer_.second) % kCacheLine;
-    if (head % kElement != 0) return 0;
-    for (std::size_t offset = 0; offset < head;) {
-      const std::size_t bytes = head - offset < sizeof(Stored) ? head - offset : sizeof(Stored);
-      partial(offset, bytes / kElement);
-      offset += bytes;
+ private:
+  using Stored = typename L::Stored;
+  using Vector = typename L::Vector;
+
+  template <std::size_t... pack>
+  TUTTI_ALWAYS_INLINE void block(std::size_t offset, std::index_sequence<pack...> packs) const {
+    const std::byte* from = inputs_.address[0] + offset;
+    Vector folded[] = {L::widen(load<Stored>(from + pack * sizeof(Stored)))...};
+    if constexpr (I::kFixed == 0) {
+      for (int input = 1; input < inputs_.size(); ++input) {
+        fold_in(folded, inputs_.address[input] + offset, packs);
+      }
+    } else if constexpr (I::kFixed > 1) {
+      fold_all(folded, offset, packs, std::make_index_sequence<I::kFixed - 1>{});
     }
-    writer_.stream_first = first && address_of(writer_.first + head) % kCacheLine == 0;
-    writer_.stream_second = second && address_of(writer_.second + head) % kCacheLine == 0;
-    return head;
+    const Stored results[] = {L::narrow(finish_(folded[pack]))...};
+    (writer_.write(offset + pack * sizeof(Stored), results[pack]), ...);
   }
 
-  static TUTTI_ALWAYS_INLINE std::uintptr_t address_of(const std::byte* pointer) {
-    return reinterpret_cast<std::uintptr_t>(pointer);
+  template <std::size_t... pack, std::size_t... input>
+  TUTTI_ALWAYS_INLINE void fold_all(Vector (&folded)[sizeof...(pack)], std::size_t offset,
+                                    std::index_sequence<pack...> packs, std::index_sequence<input...>) const {
+    (fold_in(folded, inputs_.address[input + 1] + offset, packs), ...);
   }
 
-  Writer<Set> writer_;
-  I inputs_;
-  X finish_;
+  template <std::size_t... pack>
+  static TUTTI_ALWAYS_INLINE void fold_in(Vector (&folded)[sizeof...(pack)], const std::byte* from,
+                                          std::index_sequence<pack...>) {
+    ((folded[pack] = F::apply(folded[pack], L::widen(load<Stored>(from + pack * sizeof(Stored))))), ...);
+  }
+
+  const Writer<Set>& writer_;
+  const I& inputs_;
+  const X& finish_;
 };
 
-/// Out of line, so that a small message pays for none of its registers.
-template <typename L, typename F, int fixed, typename X>
-__attribute__((noinline)) void long_pass(const Output& output, const std::byte* const* inputs,
-                                         int input_count, std::size_t count, const X& finish) {
-  using I = Inputs<typename L::Set, fixed>;
-  Pass<L, F, I, X> pass(output, I(inputs, input_count), finish);
-  pass.run(count * sizeof(typename L::Element), output.store_first, output.store_second);
+/// What lies before and behind the blocks: pack by pack, the last one partial.
+template <typename L, typename F, typename X>
+__attribute__((noinline)) void edge_pass(const Writer<typename L::Set>& writer,
+                                         const std::byte* const* inputs, int input_count, std::size_t begin,
+                                         std::size_t end, const X& finish) {
+  const Inputs<typename L::Set, 0> all(inputs, input_count);
+  const Pass<L, F, Inputs<typename L::Set, 0>, X> pass(writer, all, finish);
+  constexpr std::size_t pack = sizeof(typename L::Stored);
+  for (; begin < end; begin += pack) pass.partial(begin, end - begin < pack ? end - begin : pack);
 }
 
+/// A pass of any length; out of line, so that a small message pays for none of its registers.
 template <typename L, typename F, int fixed, typename X>
-TUTTI_ALWAYS_INLINE void any_pass(const Output& output, const std::byte* const* inputs, int input_count,
-                                  std::size_t count, const X& finish) {
-  using I = Inputs<typename L::Set, fixed>;
-  if (count > L::kLanes) {
-    long_pass<L, F, fixed>(output, inputs, input_count, count, finish);
-  } else if (count != 0) {
-    const Pass<L, F, I, X> pass(output, I(inputs, input_count), finish);
-    pass.partial(0, count);
+__attribute__((noinline)) void long_pass(const Output& output, const std::byte* const* inputs,
+                                         int input_count, std::size_t bytes, const X& finish) {
+  using Set = typename L::Set;
+  using I = Inputs<Set, fixed>;
+  Writer<Set> writer{output.first, output.second, false, false};
+  const I all(inputs, input_count);
+  std::size_t offset = bytes < kStreamFrom ? 0 : writer.begin_streaming(output, sizeof(typename L::Element));
+  if (offset != 0) edge_pass<L, F>(writer, inputs, input_count, 0, offset, finish);
+  const bool streaming = writer.streaming();
+  const std::size_t ahead = bytes < kPrefetchFrom ? 0 : streaming ? kPrefetchAheadStreaming : kPrefetchAhead;
+  const Pass<L, F, I, X> pass(writer, all, finish);
+  for (; bytes - offset >= kBlock<L>; offset += kBlock<L>) {
+    if (ahead != 0) pass.prefetch(offset + ahead);
+    pass.block(offset);
   }
+  if (offset != bytes) edge_pass<L, F>(writer, inputs, input_count, offset, bytes, finish);
+  if (streaming) Set::fence();
 }
 
 template <typename Set>
 void copy_bytes(const Output& output, const std::byte* source, std::size_t bytes) noexcept {
   using L = Lanes<Set, ElementType::uint8>;
-  any_pass<L, Fold<L, Operator::sum>, 1>(output, &source, 1, bytes, Keep<L>{});
+  long_pass<L, Fold<L, Operator::sum>, 1>(output, &source, 1, bytes, Keep<L>{});
 }
 
 /// Division by a power of two is multiplication by its inverse, to the bit, and several times as fast.
 template <typename L, typename F>
 __attribute__((noinline)) void divided_pass(const Output& output, const std::byte* const* inputs,
-                                            int input_count, std::size_t count, std::int64_t divisor) {
+                                            int input_count, std::size_t bytes, std::int64_t divisor) {
   if constexpr (L::kFloating) {
     using Wide = typename L::Wide;
     if ((divisor & (divisor - 1)) == 0) {
       const Multiply<L> inverse{typename L::Vector{} + Wide{1} / static_cast<Wide>(divisor)};
-      any_pass<L, F, 0>(output, inputs, input_count, count, inverse);
+      long_pass<L, F, 0>(output, inputs, input_count, bytes, inverse);
       return;
     }
   }
-  any_pass<L, F, 0>(output, inputs, input_count, count, Divide<L>{divisor});
+  long_pass<L, F, 0>(output, inputs, input_count, bytes, Divide<L>{divisor});
+}
+
+/// Two inputs, and the usual numbers of a sum, have loops of their own; the rest share one, and so do the
+/// rare operators: each more costs a dozen element types in code.
+template <typename L, typename F>
+TUTTI_ALWAYS_INLINE void folded_pass(const Output& output, const std::byte* const* inputs, int input_count,
+                                     std::size_t bytes) {
+  const Keep<L> keep;
+  if (input_count == 2) return long_pass<L, F, 2>(output, inputs, input_count, bytes, keep);
+  if (input_count == 1) return copy_bytes<typename L::Set>(output, inputs[0], bytes);
+  if constexpr (F::kOperator == Operator::sum) {
+    if (input_count == 3) return long_pass<L, F, 3>(output, inputs, input_count, bytes, keep);
+    if (input_count == 4) return long_pass<L, F, 4>(output, inputs, input_count, bytes, keep);
+  }
+  long_pass<L, F, 0>(output, inputs, input_count, bytes, keep);
 }
 
 template <typename Set, ElementType type, Operator op>
@@ -208,19 +233,16 @@ void reduce_elements(const Output& output, const std::byte* const* inputs, int i
                      std::int64_t divisor) noexcept {
   using L = Lanes<Set, type>;
   using F = Fold<L, op>;
-  const Keep<L> keep;
-  if (divisor != 1) [[unlikely]] {
-    divided_pass<L, F>(output, inputs, input_count, count, divisor);
-  } else if (input_count == 2) [[likely]] {
-    any_pass<L, F, 2>(output, inputs, input_count, count, keep);
-  } else if (input_count == 3) {
-    any_pass<L, F, 3>(output, inputs, input_count, count, keep);
-  } else if (input_count == 4) {
-    any_pass<L, F, 4>(output, inputs, input_count, count, keep);
-  } else if (input_count == 1) {
-    copy_bytes<Set>(output, inputs[0], count * sizeof(typename L::Element));
-  } else {
-    any_pass<L, F, 0>(output, inputs, input_count, count, keep);
+  const std::size_t bytes = count * sizeof(typename L::Element);
+  if (op == Operator::sum && divisor != 1) [[unlikely]] {
+    if constexpr (op == Operator::sum) divided_pass<L, F>(output, inputs, input_count, bytes, divisor);
+  } else if (count > L::kLanes || input_count == 1) {
+    folded_pass<L, F>(output, inputs, input_count, bytes);
+  } else if (count != 0) {  // small messages: one partial pack, and nothing set up for more
+    const Writer<Set> writer{output.first, output.second, false, false};
+    const Inputs<Set, 0> all(inputs, input_count);
+    const Keep<L> keep;
+    Pass<L, F, Inputs<Set, 0>, Keep<L>>(writer, all, keep).partial(0, bytes);
   }
 }
 
@@ -232,7 +254,7 @@ void scale_elements(std::byte* output, const std::byte* input, std::size_t count
   typename L::Element element;
   __builtin_memcpy(&element, scalar, sizeof(element));
   const Multiply<L> finish{L::widen(Stored{} + element)};
-  any_pass<L, Fold<L, Operator::sum>, 1>(Output{output}, &input, 1, count, finish);
+  long_pass<L, Fold<L, Operator::sum>, 1>(Output{output}, &input, 1, count * sizeof(element), finish);
 }
 
 template <typename Set, std::size_t type, std::size_t... op>

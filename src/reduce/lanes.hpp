@@ -111,6 +111,7 @@ struct Lanes {
 /// An operator as a type: Fold<L, op>::apply(accumulator, next).
 template <typename L, Operator op>
 struct Fold {
+  static constexpr Operator kOperator = op;
   using Vector = typename L::Vector;
   static TUTTI_ALWAYS_INLINE Vector apply(Vector a, Vector b) {
     if constexpr (op == Operator::prod) {

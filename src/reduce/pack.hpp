@@ -43,6 +43,7 @@ TUTTI_ALWAYS_INLINE void store(std::byte* to, P pack) {
 /// forwarding.
 template <typename Set, typename P>
 TUTTI_ALWAYS_INLINE P load_part(const std::byte* from, std::size_t bytes) {
+  if (bytes == sizeof(P)) return load<P>(from);
   if constexpr (sizeof(P) >= 16) {
     using Words = Pack<std::uint64_t, sizeof(P) / 8>;
     if (bytes == 8) {
@@ -63,6 +64,7 @@ TUTTI_ALWAYS_INLINE P load_part(const std::byte* from, std::size_t bytes) {
 
 template <typename Set, typename P>
 TUTTI_ALWAYS_INLINE void store_part(std::byte* to, P pack, std::size_t bytes) {
+  if (bytes == sizeof(P)) return store(to, pack);
   if constexpr (sizeof(P) >= 16) {
     const std::uint64_t word = bits_as<Pack<std::uint64_t, sizeof(P) / 8>>(pack)[0];
     if (bytes == 8 || bytes == 4) {

@@ -23,9 +23,12 @@ struct Output {
 
 /// output[i] = ((in[0][i] op in[1][i]) op in[2][i]) …, folded in the order given. `inputs` >= 1. Narrow
 /// floats (float16, bfloat16, float8) accumulate in float32 and are rounded once, to nearest even. `divisor`:
-/// 1, or what the folded value is divided by before it is rounded (average; integers truncate towards zero).
-/// Integer sums and products wrap around. min and max: NaN if any input is NaN; else as a scalar loop
-/// `b < a ? b : a` / `a < b ? b : a` would. Pointers may be misaligned.
+/// what a folded sum is divided by before it is rounded (average; integers truncate towards zero), at least
+/// 1; the other operators ignore it. Integer sums and products wrap around. min and max: NaN if any input is
+/// NaN; else as a scalar loop `b < a ? b : a` / `a < b ? b : a` would. Of several NaNs the first gives the
+/// bits. float8e4m3 has no infinity: what exceeds its range becomes NaN. Pointers may be misaligned. The bits
+/// of a result depend on nothing but the inputs: not on the instruction set, nor on where in the buffer the
+/// element lies.
 using Kernel = void (*)(const Output& output, const std::byte* const* inputs, int input_count,
                         std::size_t count, std::int64_t divisor) noexcept;
 
