@@ -185,7 +185,7 @@ void ControlThread::keep_time() {
             fmt::format("{} has not answered for {}: its process is stopped, or its host cannot be reached "
                         "(TUTTI_CONTROL_TIMEOUT_MS is how long to wait; 0: for ever)",
                         link->who, duration_text(silent_ms))},
-           link.get());
+           nullptr);  // it too: once it runs again, it learns what the others think of it
   }
   if (awaited_.empty() || stopping_ || !passed(children_by_)) return;
   spread({Code::remote_error, awaited_.front(),

@@ -82,8 +82,8 @@ class Hosts {
 }  // namespace
 
 void host(std::unique_ptr<RendezvousServer> server, std::function<void()> at_end) {
-  (void)log_enabled(
-      LogLevel::error);  // the log is made before, and so destroyed after, the threads that write to it
+  // The log is made before the threads that write to it, and so destroyed after them.
+  (void)log_enabled(LogLevel::error);
   static Hosts hosts;
   auto hosted = std::make_unique<Hosted>();
   hosted->server = std::move(server);

@@ -37,6 +37,8 @@ void RendezvousServer::stop() noexcept {
 
 void RendezvousServer::serve() {
   while (!over()) poll_once();
+  guests_.clear();
+  listener_.reset();
 }
 
 bool RendezvousServer::over() const {

@@ -61,13 +61,13 @@ TEST(Rendezvous, gives_each_communicator_a_name_and_a_secret_of_its_own) {
 
 TEST(Rendezvous, names_the_ranks_that_do_not_come) {
   Settings settings = loopback_settings();
-  settings.init_timeout_ms = 300;
+  settings.init_timeout_ms = 1'000;
   const UniqueId id = create_unique_id(settings);
   const auto outcomes = run_ranks(4, [&](int index) { (void)join(id, 2 * index, 7, "", settings); });
   EXPECT_THAT(
       outcomes,
       Each(AllOf(Field(&Outcome::code, Code::timeout),
-                 Field(&Outcome::sentence, HasSubstr("ranks 1, 3 and 5 of 7 did not join within 300 ms")))));
+                 Field(&Outcome::sentence, HasSubstr("ranks 1, 3 and 5 of 7 did not join within 1 s")))));
 }
 
 TEST(Rendezvous, names_who_disagrees_about_the_size) {
