@@ -1,12 +1,11 @@
+// The conformance suite, first part: what arrives, in which order, and what is refused.
 #include "transport/conformance.hpp"
 
 #include <algorithm>
-#include <csignal>
 #include <cstring>
-#include <set>
+#include <thread>
 
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include "base/error.hpp"
 
@@ -383,109 +382,6 @@ TEST_P(Conformance, may_be_closed_while_messages_are_on_their_way) {
       EXPECT_FALSE(member.failure.failed()) << member.failure.sentence();
     });
   }
-}
-
-/// Sleeps at every message: whoever loses a wake-up takes until its own timeout, and all together far too
-/// long.
-void ping_pong_asleep(Member& member, bool on_fd) {
-  member.spins = 0;
-  member.sleep_on_fd = on_fd;
-  const int peer = 1 - member.rank();
-  auto outlet = member.outlet({peer});
-  auto inlet = member.inlet(peer);
-  const auto start = Clock::now();
-  std::uint32_t value = 0;
-  for (std::uint32_t i = 0; i < 10'000; ++i) {
-    std::vector<std::byte> message(i % 4 == 3 ? 1024 : sizeof i);
-    std::memcpy(message.data(), &i, sizeof i);
-    if (member.rank() == 0) member.send(*outlet, message, i);
-    const auto got = member.borrow(*inlet, message.size(), i);
-    std::memcpy(&value, got.data(), sizeof value);
-    ASSERT_EQ(value, i);
-    if (member.rank() == 1) member.send(*outlet, message, i);
-  }
-  EXPECT_LT(Clock::now() - start, std::chrono::seconds(60)) << "wake-ups were lost";
-  member.barrier();
-}
-
-TEST_P(Conformance, loses_no_wake_up_of_processes) {
-  for (const bool oversubscribed : {true, false}) {
-    const auto body = [](Member& member) { ping_pong_asleep(member, false); };
-    if (GetParam().processes) on_processes(GetParam(), 2, body, oversubscribed);
-  }
-}
-
-TEST_P(Conformance, loses_no_wake_up_of_threads) {
-  for (const bool oversubscribed : {true, false})
-    on_threads(
-        GetParam(), 2, [](Member& member) { ping_pong_asleep(member, false); }, oversubscribed);
-}
-
-TEST_P(Conformance, loses_no_wake_up_of_ranks_that_wait_on_a_descriptor) {
-  for (const bool oversubscribed : {true, false})
-    on_threads(
-        GetParam(), 2, [](Member& member) { ping_pong_asleep(member, true); }, oversubscribed);
-}
-
-TEST_P(Conformance, wakes_a_writer_that_sleeps_until_there_is_room) {
-  on_both(GetParam(), 2, [](Member& member) {
-    member.spins = 0;
-    constexpr std::uint32_t kMessages = 5000;
-    if (member.rank() == 0) {
-      auto outlet = member.outlet({1});
-      for (std::uint32_t i = 0; i < kMessages; ++i)
-        member.send(*outlet, message_of(i, i % 2 == 0 ? 16 : 2000), i);
-    } else {
-      auto inlet = member.inlet(0);
-      for (std::uint32_t i = 0; i < kMessages; ++i)
-        ASSERT_EQ(member.borrow(*inlet, i % 2 == 0 ? 16 : 2000, i), message_of(i, i % 2 == 0 ? 16 : 2000));
-    }
-    member.barrier();
-  });
-}
-
-/// Rank `victim` is killed while the others wait for it.
-void outlive(Member& member, int victim, bool victim_reads) {
-  const int survivor = 1 - victim;
-  std::unique_ptr<Outlet> outlet;
-  std::unique_ptr<Inlet> inlet;
-  if ((member.rank() == victim) == victim_reads)
-    inlet = member.inlet(1 - member.rank());
-  else
-    outlet = member.outlet({1 - member.rank()});
-  member.barrier();
-  if (member.rank() == victim) ::kill(::getpid(), SIGKILL);
-  const auto start = Clock::now();
-  const auto message = message_of(1, 8);
-  EXPECT_THROW(member.wait([&] {
-    if (inlet) return inlet->borrow(8, 1) != nullptr;
-    while (outlet->send(message.data(), message.size(), 1)) continue;
-    return false;
-  }),
-               Error);
-  EXPECT_LT(Clock::now() - start, std::chrono::seconds(2));
-  EXPECT_EQ(member.rank(), survivor);
-  EXPECT_EQ(member.failure.rank(), victim) << member.failure.sentence();
-  EXPECT_EQ(member.failure.code(), Code::remote_error);
-  EXPECT_THAT(member.failure.sentence(), HasSubstr("rank " + std::to_string(victim)));
-}
-
-TEST_P(Conformance, names_the_reader_that_died) {
-  if (!GetParam().processes) GTEST_SKIP() << "ranks of this wire share a process";
-  on_processes(GetParam(), 2, [](Member& member) { outlive(member, 1, true); });
-}
-
-TEST_P(Conformance, names_the_writer_that_died) {
-  if (!GetParam().processes) GTEST_SKIP() << "ranks of this wire share a process";
-  on_processes(GetParam(), 2, [](Member& member) { outlive(member, 0, false); });
-}
-
-TEST_P(Conformance, names_the_dead_to_who_waits_on_a_descriptor) {
-  if (!GetParam().processes) GTEST_SKIP() << "ranks of this wire share a process";
-  on_processes(GetParam(), 2, [](Member& member) {
-    member.sleep_on_fd = true;
-    outlive(member, 0, false);
-  });
 }
 
 }  // namespace

@@ -1,1 +1,2 @@
 conformance_test(shm shm_conformance.cpp)
+tutti_test(transport_shm_test SOURCES shm_test.cpp shm_greeting_test.cpp conformance_ranks.cpp USES transport)
