@@ -48,6 +48,7 @@ CLEAN = [
     ("src/base/x.hpp", "struct X {\n  X(const X&) = delete;\n};\n"),
     ("src/base/x.cpp", "#include <new>\nvoid f() { new (place) Thing(); }\n"),
     ("src/base/x.cpp", "// relaxed: a counter that orders nothing\nint f() { return x.load(std::memory_order_relaxed); }\n"),
+    ("src/base/x.cpp", "std::unique_ptr<Thing> made(new Thing(1));\n"),
     ("src/base/x.cpp", "// tidy: banned-calls, since the C library frees it\nauto f() { return new int; }\n"),
     ("src/api/x.cpp", "#include <tutti/tutti.h>\n"),
 ]
