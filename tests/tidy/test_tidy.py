@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Plants each violation in a tree of its own and expects exactly that rule to find it; and clean trees to stay clean."""
 
-import subprocess
-import sys
+import contextlib
+import io
 import tempfile
 import unittest
 from pathlib import Path
 
-TIDY = Path(__file__).with_name("tidy.py")
+import tidy
+
 FORMAT = Path(__file__).parents[2] / ".clang-format"
 
 # rule, file, content
@@ -56,7 +57,7 @@ CLEAN = [
 LONG_FUNCTION = "namespace a {\nclass B {\n  int long_one(int x) {\n" + "    ++x;\n" * 80 + "    return x;\n  }\n};\n}\n"
 
 
-def tidy(path: str, content: str, *arguments: str) -> tuple[int, str]:
+def tidy_says(path: str, content: str, *arguments: str) -> tuple[int, str]:
     """What tidy says of a tree that holds this one file."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -64,27 +65,28 @@ def tidy(path: str, content: str, *arguments: str) -> tuple[int, str]:
         target = root / path
         target.parent.mkdir(parents=True)
         target.write_text(content)
-        command = [sys.executable, str(TIDY), "--root", folder, *arguments]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        return result.returncode, result.stdout + result.stderr
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            code = tidy.main(["--root", folder, *arguments])
+        return code, output.getvalue()
 
 
 class Tidy(unittest.TestCase):
     def test_each_planted_violation_is_found_and_no_other(self):
         for rule, path, content in PLANTED:
             with self.subTest(rule=rule, content=content[:60]):
-                code, output = tidy(path, content, *([] if rule == "format" else ["--no-format"]))
+                code, output = tidy_says(path, content, *([] if rule == "format" else ["--no-format"]))
                 found = {line.split(": ")[1] for line in output.splitlines() if line.startswith(path.split("/")[0] + "/")}
                 self.assertEqual((code, found), (1, {rule}), output)
 
     def test_what_is_allowed_stays_silent(self):
         for path, content in CLEAN:
             with self.subTest(content=content[:60]):
-                code, output = tidy(path, content, "--no-format")
+                code, output = tidy_says(path, content, "--no-format")
                 self.assertEqual(code, 0, output)
 
     def test_a_long_function_is_reported_by_name(self):
-        code, output = tidy("src/base/x.cpp", LONG_FUNCTION, "--no-format")
+        code, output = tidy_says("src/base/x.cpp", LONG_FUNCTION, "--no-format")
         self.assertEqual(code, 0, output)
         self.assertIn("src/base/x.cpp:3: long: long_one has 83 lines", output)
 

@@ -72,11 +72,11 @@ def report_lengths(all_sources: list[Source]) -> None:
               f"median {statistics.median(functions):.0f} lines, nine in ten under {ninth:.0f}, longest {functions[-1]}")
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=Path(__file__).parents[2])
     parser.add_argument("--no-format", action="store_true", help="leave out the clang-format check")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
 
     all_sources = sources(arguments.root)
     for warning in findings(all_sources, rules.WARNING):
