@@ -32,9 +32,9 @@ std::string print_numbers(const std::vector<int>& numbers) {
 
 }  // namespace
 
-std::vector<Block> expand(BlockRange range) {
-  std::vector<Block> blocks(static_cast<std::size_t>(std::max(range.count, 0)));
-  std::iota(blocks.begin(), blocks.end(), range.first);
+std::vector<Block> block_run(Block first, int count) {
+  std::vector<Block> blocks(static_cast<std::size_t>(std::max(count, 0)));
+  std::iota(blocks.begin(), blocks.end(), first);
   return blocks;
 }
 
@@ -65,24 +65,12 @@ void Program::send(std::vector<Block> blocks, std::vector<Rank> peers) {
   add(Action::send, std::move(peers), std::move(blocks), false);
 }
 
-void Program::send(BlockRange range, Rank peer) {
-  send(expand(range), std::vector{peer});
-}
-
 void Program::receive(Rank peer, std::vector<Block> blocks) {
   add(Action::receive, std::vector{peer}, std::move(blocks), false);
 }
 
-void Program::receive(Rank peer, BlockRange range) {
-  receive(peer, expand(range));
-}
-
 void Program::reduce(std::vector<Rank> peers, std::vector<Block> blocks, bool completes) {
   add(Action::reduce, std::move(peers), std::move(blocks), completes);
-}
-
-void Program::reduce(Rank peer, BlockRange range, bool completes) {
-  reduce(std::vector{peer}, expand(range), completes);
 }
 
 void Program::append(const Program& part, const std::vector<Rank>& ranks,

@@ -23,14 +23,8 @@ namespace tutti {
 using Rank = int;
 using Block = int;
 
-/// A contiguous run of block numbers: {first, count}.
-struct BlockRange {
-  Block first = 0;
-  int count = 1;
-};
-
-/// The block numbers of the range, ascending.
-[[nodiscard]] std::vector<Block> expand(BlockRange range);
+/// The block numbers first, first + 1, …, as many as count.
+[[nodiscard]] std::vector<Block> block_run(Block first, int count);
 
 enum class Action : std::uint8_t { send, receive, reduce };
 
@@ -64,11 +58,9 @@ class Program {
   /// One message to each peer; a wire that can multicast writes it once.
   void send(std::vector<Block> blocks, std::vector<Rank> peers);
   void send(Block block, Rank peer) { send(std::vector{block}, std::vector{peer}); }
-  void send(BlockRange range, Rank peer);
   /// Overwrites the blocks with a message.
   void receive(Rank peer, std::vector<Block> blocks);
   void receive(Rank peer, Block block) { receive(peer, std::vector{block}); }
-  void receive(Rank peer, BlockRange range);
   /// Combines what is there with one message of each peer, all in one pass. Operands are folded in ascending
   /// order of rank, this rank's own value at its own rank's place: so two ranks that combine the same values
   /// get the same bits.
@@ -76,7 +68,6 @@ class Program {
   void reduce(Rank peer, Block block, bool completes = false) {
     reduce(std::vector{peer}, std::vector{block}, completes);
   }
-  void reduce(Rank peer, BlockRange range, bool completes = false);
 
   /// Appends this rank's program of a sub-group: the part's rank i is ranks[i] here, its block b is
   /// blocks_of(b) (one or several blocks here), its round r is first_round + r. Keeps `completes` only if

@@ -1,11 +1,12 @@
 // Every algorithm of the registry, proved for every size and every root.
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "schedule/algorithms/algorithm.hpp"
-#include "schedule/verify.hpp"
+#include "schedule/prove.hpp"
 
 namespace tutti {
 namespace {
@@ -17,31 +18,41 @@ std::vector<int> sizes() {
   return all;
 }
 
-/// Proves the algorithm for the shape, and that its row claims no more than is true.
-void prove(const Algorithm& algorithm, const Shape& shape) {
-  const Verdict verdict = verify(algorithm.collective, make_programs(algorithm, shape), shape.root);
-  ASSERT_TRUE(verdict.proved) << shape.size << " ranks, root " << shape.root << ": " << verdict.reason;
-  if (algorithm.pipelines) {
-    ASSERT_TRUE(verdict.pipelines) << shape.size << " ranks";
-  }
-  if (algorithm.reproducible) {
-    ASSERT_TRUE(verdict.reproducible) << shape.size << " ranks";
+class EveryAlgorithm : public testing::TestWithParam<Algorithm> {
+ protected:
+  const Algorithm& algorithm = GetParam();
+};
+
+TEST_P(EveryAlgorithm, is_proved_for_every_size_and_root) {
+  for (const int size : sizes()) {
+    const Shape shape{.size = size};
+    if (algorithm.applies(shape)) prove_every_root(algorithm, shape);
+    if (HasFatalFailure()) return;
   }
 }
 
-class EveryAlgorithm : public testing::TestWithParam<Algorithm> {};
-
-TEST_P(EveryAlgorithm, is_proved_for_every_size_and_root) {
-  const Algorithm& algorithm = GetParam();
+// What makes shapes of two levels apply is the business of hierarchical_test; here they are part of every
+// size.
+TEST_P(EveryAlgorithm, is_proved_with_four_ranks_a_host) {
   for (const int size : sizes()) {
-    const int roots = has_root(algorithm.collective) ? size : 1;
-    for (Rank root = 0; root < roots; ++root) {
-      const Shape shape{.size = size, .root = root};
-      if (!algorithm.applies(shape)) continue;
-      prove(algorithm, shape);
-      if (HasFatalFailure()) return;
-    }
+    if (size > 33) break;
+    Shape shape{.size = size};
+    for (Rank rank = 0; rank < size; ++rank) shape.host_of.push_back(rank / 4);
+    if (algorithm.applies(shape)) prove_every_root(algorithm, shape);
+    if (HasFatalFailure()) return;
   }
+}
+
+TEST_P(EveryAlgorithm, has_nothing_to_do_for_one_rank) {
+  const Shape alone{.size = 1};
+  if (!algorithm.applies(alone)) return;
+  EXPECT_TRUE(algorithm.make(alone, 0).operations().empty());
+}
+
+TEST_P(EveryAlgorithm, is_found_by_its_name) {
+  const Algorithm* found = find_algorithm(algorithm.collective, algorithm.name);
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->make, algorithm.make);
 }
 
 std::string name_of_case(const testing::TestParamInfo<Algorithm>& info) {
@@ -50,6 +61,42 @@ std::string name_of_case(const testing::TestParamInfo<Algorithm>& info) {
 
 INSTANTIATE_TEST_SUITE_P(Registry, EveryAlgorithm,
                          testing::ValuesIn(algorithms().begin(), algorithms().end()), name_of_case);
+
+TEST(Registry, names_no_algorithm_of_a_collective_twice) {
+  std::set<std::pair<Collective, std::string_view>> names;
+  for (const Algorithm& algorithm : algorithms()) {
+    EXPECT_TRUE(names.emplace(algorithm.collective, algorithm.name).second) << algorithm.name;
+  }
+}
+
+TEST(Registry, serves_every_collective_for_any_shape) {
+  for (int index = 0; index < kCollectives; ++index) {
+    const auto collective = static_cast<Collective>(index);
+    if (collective == Collective::send_receive) continue;  // its programs are made from the group's calls
+    bool served = false;
+    for (const Algorithm& algorithm : algorithms()) {
+      served |= algorithm.collective == collective && algorithm.applies({.size = 7});
+    }
+    EXPECT_TRUE(served) << name_of(collective);
+  }
+}
+
+TEST(Registry, has_a_reproducible_algorithm_for_every_reduction) {
+  for (const Collective collective :
+       {Collective::all_reduce, Collective::reduce, Collective::reduce_scatter}) {
+    bool served = false;
+    for (const Algorithm& algorithm : algorithms()) {
+      served |=
+          algorithm.collective == collective && algorithm.reproducible && algorithm.applies({.size = 7});
+    }
+    EXPECT_TRUE(served) << name_of(collective);
+  }
+}
+
+TEST(Registry, knows_no_other_names) {
+  EXPECT_EQ(find_algorithm(Collective::all_reduce, "rings"), nullptr);
+  EXPECT_EQ(find_algorithm(Collective::barrier, "ring"), nullptr);
+}
 
 }  // namespace
 }  // namespace tutti

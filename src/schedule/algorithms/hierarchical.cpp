@@ -56,7 +56,7 @@ Program hierarchical_all_reduce(const Shape& shape, Rank rank) {
 
   // A column's share of the buffer is a run of as many blocks as the column's program has.
   const int share = between.blocks();
-  const auto share_of = [&](Rank index) { return expand({index * share, share}); };
+  const auto share_of = [&](Rank index) { return block_run(index * share, share); };
   const auto in_my_share = [&](Block block) { return std::vector{grid.index * share + block}; };
   Program program(grid.width.size * share, down.rounds() + between.rounds() + up.rounds());
   program.append(down, grid.row, share_of, 0, false);

@@ -44,7 +44,7 @@ struct Led {
 Program leaders_all_reduce(const Shape& shape, Rank rank, Program (*between)(const Shape&, Rank)) {
   const Led led(shape, rank);
   const Program exchange = between(led.outside, led.host);
-  const auto everything = [&](Block) { return expand({0, exchange.blocks()}); };
+  const auto everything = [&](Block) { return block_run(0, exchange.blocks()); };
   Program program(exchange.blocks(), 1 + exchange.rounds() + 1);
   program.append(one_shot_reduce(led.inside, led.index), led.row(), everything, 0, false);
   if (led.leads) program.append(exchange, led.leaders, same_block, 1, true);

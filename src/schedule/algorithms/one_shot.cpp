@@ -14,15 +14,15 @@ namespace tutti {
 Program one_shot_all_reduce(const Shape& shape, Rank rank) {
   const std::vector<Rank> others = ranks_but(rank, shape.size);
   Program program(1, 1);
-  program.send(std::vector{0}, others);
-  program.reduce(others, std::vector{0}, true);
+  program.send({0}, others);
+  program.reduce(others, {0}, true);
   return program;
 }
 
 Program one_shot_reduce(const Shape& shape, Rank rank) {
   Program program(1, 1);
   if (rank == shape.root) {
-    program.reduce(ranks_but(shape.root, shape.size), std::vector{0}, true);
+    program.reduce(ranks_but(shape.root, shape.size), {0}, true);
   } else {
     program.send(0, shape.root);
   }
@@ -32,7 +32,7 @@ Program one_shot_reduce(const Shape& shape, Rank rank) {
 Program one_shot_broadcast(const Shape& shape, Rank rank) {
   Program program(1, 1);
   if (rank == shape.root) {
-    program.send(std::vector{0}, ranks_but(shape.root, shape.size));
+    program.send({0}, ranks_but(shape.root, shape.size));
   } else {
     program.receive(shape.root, 0);
   }
@@ -42,7 +42,7 @@ Program one_shot_broadcast(const Shape& shape, Rank rank) {
 Program one_shot_all_gather(const Shape& shape, Rank rank) {
   const std::vector<Rank> others = ranks_but(rank, shape.size);
   Program program(shape.size, 1);
-  program.send(std::vector{rank}, others);
+  program.send({rank}, others);
   for (const Rank from : others) program.receive(from, from);
   return program;
 }
@@ -50,7 +50,7 @@ Program one_shot_all_gather(const Shape& shape, Rank rank) {
 Program one_shot_barrier(const Shape& shape, Rank rank) {
   const std::vector<Rank> others = ranks_but(rank, shape.size);
   Program program(1, 1);
-  program.send(std::vector{0}, others);
+  program.send({0}, others);
   for (const Rank from : others) program.receive(from, 0);
   return program;
 }

@@ -17,19 +17,19 @@ Program rabenseifner_all_reduce(const Shape& shape, Rank rank) {
   const int fold = extra > 0 ? 1 : 0;  // rounds before (and after) the exchange
   const int steps = doublings_to(core);
   const int rounds = 2 * steps + 2 * fold;
-  const BlockRange everything{0, core};
+  const std::vector<Block> everything = block_run(0, core);
   Program program(core, rounds);
   if (rank >= core) {
-    program.round(0).send(everything, rank - core);
+    program.round(0).send(everything, {rank - core});
     program.round(rounds - 1).receive(rank - core, everything);
     return program;
   }
   const Shape inner{.size = core};
   const std::vector<Rank> core_ranks = all_ranks(core);
-  if (rank < extra) program.round(0).reduce(rank + core, everything);
+  if (rank < extra) program.round(0).reduce({rank + core}, everything);
   program.append(recursive_halving_reduce_scatter(inner, rank), core_ranks, same_block, fold, true);
   program.append(recursive_doubling_all_gather(inner, rank), core_ranks, same_block, fold + steps, true);
-  if (rank < extra) program.round(rounds - 1).send(everything, rank + core);
+  if (rank < extra) program.round(rounds - 1).send(everything, {rank + core});
   return program;
 }
 

@@ -39,9 +39,9 @@ Program recursive_doubling_all_gather(const Shape& shape, Rank rank) {
   Program program(shape.size, doublings_to(shape.size));
   for (int distance = 1, round = 0; distance < shape.size; distance *= 2, ++round) {
     const Rank partner = rank ^ distance;
-    const auto group_of = [&](Rank member) { return BlockRange{member & ~(distance - 1), distance}; };
+    const auto group_of = [&](Rank member) { return block_run(member & ~(distance - 1), distance); };
     program.round(round);
-    program.send(group_of(rank), partner);
+    program.send(group_of(rank), {partner});
     program.receive(partner, group_of(partner));
   }
   return program;

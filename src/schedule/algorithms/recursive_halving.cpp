@@ -17,8 +17,8 @@ namespace tutti {
 namespace {
 
 /// The blocks of the group of `group` ranks in which `rank` is.
-BlockRange group_of(Rank rank, int group) {
-  return {rank & ~(group - 1), group};
+std::vector<Block> group_of(Rank rank, int group) {
+  return block_run(rank & ~(group - 1), group);
 }
 
 Program halve(int size, Rank rank) {
@@ -26,8 +26,8 @@ Program halve(int size, Rank rank) {
   for (int distance = size / 2, round = 0; distance >= 1; distance /= 2, ++round) {
     const Rank partner = rank ^ distance;
     program.round(round);
-    program.send(group_of(partner, distance), partner);
-    program.reduce(partner, group_of(rank, distance), distance == 1);
+    program.send(group_of(partner, distance), {partner});
+    program.reduce({partner}, group_of(rank, distance), distance == 1);
   }
   return program;
 }
@@ -42,7 +42,7 @@ Program recursive_halving_reduce_scatter(const Shape& shape, Rank rank) {
   const int rounds = 1 + doublings_to(core) + 1;
   Program program(size, rounds);
   if (rank >= core) {
-    program.round(0).send(BlockRange{0, size}, rank - core);
+    program.round(0).send(block_run(0, size), {rank - core});
     program.round(rounds - 1).receive(rank - core, rank);
     return program;
   }
@@ -50,7 +50,7 @@ Program recursive_halving_reduce_scatter(const Shape& shape, Rank rank) {
   const auto in_charge_of = [&](Rank member) {
     return member + core < size ? std::vector{member, member + core} : std::vector{member};
   };
-  if (has_extra) program.round(0).reduce(rank + core, BlockRange{0, size});
+  if (has_extra) program.round(0).reduce({rank + core}, block_run(0, size));
   program.append(halve(core, rank), all_ranks(core), in_charge_of, 1, true);
   if (has_extra) program.round(rounds - 1).send(rank + core, rank + core);
   return program;

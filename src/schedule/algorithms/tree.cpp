@@ -69,7 +69,7 @@ void go_up(Program& program, const Places& places) {
     }
     for (Block t = 0; t < kTrees; ++t) {
       const Tree::Node& place = places.in.at(t);
-      if (place.depth == depth - 1) program.reduce(place.children, std::vector{t}, place.depth == 0);
+      if (place.depth == depth - 1) program.reduce(place.children, {t}, place.depth == 0);
     }
   }
 }
@@ -79,7 +79,7 @@ void go_down(Program& program, const Places& places, int first_round) {
     program.round(first_round + depth);
     for (Block t = 0; t < kTrees; ++t) {
       const Tree::Node& place = places.in.at(t);
-      if (place.depth == depth) program.send(std::vector{t}, place.children);
+      if (place.depth == depth) program.send({t}, place.children);
     }
     for (Block t = 0; t < kTrees; ++t) {
       const Tree::Node& place = places.in.at(t);

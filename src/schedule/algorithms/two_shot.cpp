@@ -18,7 +18,7 @@ Program two_shot_reduce_scatter(const Shape& shape, Rank rank) {
     const Rank to = wrap(rank + step, shape.size);
     program.send(to, to);
   }
-  program.reduce(ranks_but(rank, shape.size), std::vector{rank}, true);
+  program.reduce(ranks_but(rank, shape.size), {rank}, true);
   return program;
 }
 
