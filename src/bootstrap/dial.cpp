@@ -100,7 +100,7 @@ bool shake_hands(Channel& channel, Deadline deadline) {
   return channel.authenticated();
 }
 
-[[noreturn]] void give_up(const Call& call, bool refused, const std::string& reasons) {
+[[noreturn]] void give_up(const Destination& call, bool refused, const std::string& reasons) {
   const Code code = refused ? Code::system_error : Code::timeout;
   fail(code,
        "cannot reach {}: {}. Check that its process is alive, and that no firewall stands between "
@@ -110,7 +110,7 @@ bool shake_hands(Channel& channel, Deadline deadline) {
 
 }  // namespace
 
-std::unique_ptr<Channel> dial(const Call& call) {
+std::unique_ptr<Channel> dial(const Destination& call) {
   const Deadline refusal = std::min(call.deadline, after_ms(call.refusal_ms));
   int pause_ms = 10;
   int patience_ms = 2'000;  // for the handshake, as long as other addresses may do better

@@ -15,7 +15,7 @@
 namespace tutti {
 
 /// Whom to call, and how long to insist.
-struct Call {
+struct Destination {
   std::string whom;                      // "the root of the rendezvous", for messages
   std::vector<SocketAddress> addresses;  // best first
   Secret secret{};
@@ -28,7 +28,7 @@ struct Call {
 
 /// A channel whose peer has proved itself. An address behind which somebody else answers, or nobody, is
 /// passed over. Throws system_error (all refused) or timeout, with every address and what happened there.
-[[nodiscard]] std::unique_ptr<Channel> dial(const Call& call);
+[[nodiscard]] std::unique_ptr<Channel> dial(const Destination& call);
 
 /// The next frame; nothing at the deadline, or when the channel has closed (ask it).
 [[nodiscard]] std::optional<Frame> await_frame(Channel& channel, Deadline deadline);

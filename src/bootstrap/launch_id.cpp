@@ -126,7 +126,7 @@ UniqueId offer_at_master(const Master& at, IdContents contents, Settings setting
 
 UniqueId find_at_master(const Master& at, IdContents contents, const Launch& launch,
                         const Settings& settings) {
-  Call call;
+  Destination call;
   call.whom = fmt::format(
       "rank 0's rendezvous at MASTER_ADDR={}, ports {} to {} (from rank {}; TUTTI_SECRET and the "
       "job must be the same on all ranks)",
