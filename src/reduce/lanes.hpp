@@ -40,18 +40,16 @@ struct Lanes {
   static constexpr bool kFloating = type >= ElementType::float16;
   using Stored = Pack<Element, kLanes>;
   using Vector = Pack<Wide, kLanes>;
-  using Patterns = Pack<std::uint32_t, kLanes>;
 
   static TUTTI_ALWAYS_INLINE Vector widen(Stored stored) {
     if constexpr (type == ElementType::float16) {
       return Set::widen_half(stored);
     } else if constexpr (type == ElementType::bfloat16) {
-      return widen_bfloat16<Set, kLanes>(__builtin_convertvector(stored, Patterns));
+      return widen_bfloat16<Set, kLanes>(Set::extend(stored));
     } else if constexpr (type == ElementType::float8e4m3) {
-      return widen_e4m3<Set, kLanes>(__builtin_convertvector(stored, Patterns));
+      return widen_e4m3<Set, kLanes>(Set::extend(stored));
     } else if constexpr (type == ElementType::float8e5m2) {
-      using Half = typename Set::Half;  // whose upper half it is
-      return Set::widen_half(__builtin_convertvector(stored, Half) << 8);
+      return Set::widen_half(Set::upper_half(stored));
     } else {
       return stored;
     }
@@ -61,11 +59,11 @@ struct Lanes {
     if constexpr (type == ElementType::float16) {
       return Set::narrow_half(vector);
     } else if constexpr (type == ElementType::bfloat16) {
-      return __builtin_convertvector((round_bfloat16<Set, kLanes>(vector)), Stored);
+      return Set::template cut<Stored>(round_bfloat16<Set, kLanes>(vector));
     } else if constexpr (type == ElementType::float8e4m3) {
-      return __builtin_convertvector((round_e4m3<Set, kLanes>(vector)), Stored);
+      return Set::template cut<Stored>(round_e4m3<Set, kLanes>(vector));
     } else if constexpr (type == ElementType::float8e5m2) {
-      return __builtin_convertvector((round_ieee<Set, 5, 2, kLanes>(vector)), Stored);
+      return Set::template cut<Stored>(round_ieee<Set, 5, 2, kLanes>(vector));
     } else {
       return vector;
     }

@@ -13,7 +13,9 @@ struct Avx2 {
   static constexpr std::size_t kFloats = 8;
   using F32 = Pack<float, 8>;
   using F64 = Pack<double, 4>;
+  using Patterns = Pack<std::uint32_t, kFloats>;
   using Half = Pack<std::uint16_t, kFloats>;
+  using Quarter = Pack<std::uint8_t, kFloats>;
 
   template <typename P>
   static TUTTI_ALWAYS_INLINE P load_partial(const std::byte* from, std::size_t bytes) {
@@ -22,6 +24,29 @@ struct Avx2 {
   template <typename P>
   static TUTTI_ALWAYS_INLINE void store_partial(std::byte* to, P pack, std::size_t bytes) {
     store_part<Avx2, P>(to, pack, bytes);
+  }
+
+  // Lanes of 8 and 16 bits to the low bits of 32 and back, and of 8 to the upper half of 16. By hand, because
+  // compilers make a store and a load per lane of some of them.
+  static TUTTI_ALWAYS_INLINE Patterns extend(Half narrow) {
+    return bits_as<Patterns>(_mm256_cvtepu16_epi32(bits_as<__m128i>(narrow)));
+  }
+  static TUTTI_ALWAYS_INLINE Patterns extend(Quarter narrow) {
+    return bits_as<Patterns>(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bits_as<long long>(narrow))));
+  }
+  template <typename Narrow>
+  static TUTTI_ALWAYS_INLINE Narrow cut(Patterns patterns) {
+    const auto all = bits_as<__m256i>(patterns);
+    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+    if constexpr (sizeof(Narrow) == sizeof(Half)) {
+      return bits_as<Narrow>(words);
+    } else {
+      return bits_as<Narrow>(static_cast<long long>(_mm_cvtsi128_si64(_mm_packus_epi16(words, words))));
+    }
+  }
+  static TUTTI_ALWAYS_INLINE Half upper_half(Quarter narrow) {
+    const __m128i bytes = _mm_cvtsi64_si128(bits_as<long long>(narrow));
+    return bits_as<Half>(_mm_unpacklo_epi8(_mm_setzero_si128(), bytes));
   }
 
   static TUTTI_ALWAYS_INLINE F32 widen_half(Half half) {

@@ -14,7 +14,11 @@ struct Avx512 {
   static constexpr std::size_t kFloats = 16;
   using F32 = Pack<float, 16>;
   using F64 = Pack<double, 8>;
+  using Patterns = Pack<std::uint32_t, kFloats>;
   using Half = Pack<std::uint16_t, kFloats>;
+  using Quarter = Pack<std::uint8_t, kFloats>;
+  /// Conversions are masked with all lanes: the plain form makes gcc 12 warn of a pack left uninitialised.
+  static constexpr __mmask16 kAll = 0xffff;
 
   template <typename P>
   static TUTTI_ALWAYS_INLINE P load_partial(const std::byte* from, std::size_t bytes) {
@@ -37,8 +41,27 @@ struct Avx512 {
     }
   }
 
+  // Lanes of 8 and 16 bits to the low bits of 32 and back, and of 8 to the upper half of 16. By hand, because
+  // compilers make a store and a load per lane of some of them.
+  static TUTTI_ALWAYS_INLINE Patterns extend(Half narrow) {
+    return bits_as<Patterns>(_mm512_maskz_cvtepu16_epi32(kAll, bits_as<__m256i>(narrow)));
+  }
+  static TUTTI_ALWAYS_INLINE Patterns extend(Quarter narrow) {
+    return bits_as<Patterns>(_mm512_maskz_cvtepu8_epi32(kAll, bits_as<__m128i>(narrow)));
+  }
+  template <typename Narrow>
+  static TUTTI_ALWAYS_INLINE Narrow cut(Patterns patterns) {
+    if constexpr (sizeof(Narrow) == sizeof(Half)) {
+      return bits_as<Narrow>(_mm512_maskz_cvtepi32_epi16(kAll, bits_as<__m512i>(patterns)));
+    } else {
+      return bits_as<Narrow>(_mm512_maskz_cvtepi32_epi8(kAll, bits_as<__m512i>(patterns)));
+    }
+  }
+  static TUTTI_ALWAYS_INLINE Half upper_half(Quarter narrow) {
+    return bits_as<Half>(_mm256_slli_epi16(_mm256_cvtepu8_epi16(bits_as<__m128i>(narrow)), 8));
+  }
+
   static TUTTI_ALWAYS_INLINE F32 widen_half(Half half) {
-    // Masked with all lanes: the plain form makes gcc 12 warn of a pack that it leaves uninitialised.
     return bits_as<F32>(_mm512_maskz_cvtph_ps(kAll, bits_as<__m256i>(half)));
   }
   static TUTTI_ALWAYS_INLINE Half narrow_half(F32 value) {
@@ -56,8 +79,6 @@ struct Avx512 {
     }
   }
   static TUTTI_ALWAYS_INLINE void fence() { _mm_sfence(); }
-
-  static constexpr __mmask16 kAll = 0xffff;
 
   // In assembly, because a compiler may swap the operands of + and *, and of two NaNs the first must win.
   static TUTTI_ALWAYS_INLINE F32 add(F32 a, F32 b) {
