@@ -45,7 +45,7 @@ BANNED = [
     (EVERYWHERE, r"(?<!<)\bnew\b(?!\s*\()", "std::make_unique or a container", []),
     (EVERYWHERE, r"(?<!operator )(?<!= )\bdelete\b", "an owner type: std::unique_ptr, base/handle.hpp", []),
     (EVERYWHERE, r"(?<!__ )(?<!asm )(?<!__asm__ )\bvolatile\b", "std::atomic, with the memory order said", []),
-    (TESTS, r"\b(?:u|nano)?sleep(?:_for|_until)?\s*\(", "a wait for the condition itself, with a deadline", []),
+    (TESTS, r"(?<![.>\w])(?:u|nano)?sleep(?:_for|_until)?\s*\(", "a wait for the condition itself, with a deadline", []),
     (SRC, r"\b(?:secure_)?getenv\s*\(", "a Setting: base/settings.hpp", ["src/base/settings.cpp"]),
     (SRC, r"\b(?:f|d|v|vf)?printf\s*\(|\bstd::c(?:out|err|log)\b|\bf?puts\s*\(", "TUTTI_LOG: base/log.hpp",
      ["src/base/log.cpp", "src/base/assert.cpp"]),
