@@ -33,13 +33,13 @@ ControlThread::Link* ControlThread::link_to(int rank) {
 }
 
 // A tree has no circles: each rank passes it on once.
-void ControlThread::tell_all(const Verdict& verdict, const Link* except) {
+void ControlThread::tell_all(const FailureReport& verdict, const Link* except) {
   const std::string payload = pack(verdict);
   for (const auto& link : links_)
     if (link.get() != except && link->rank >= 0) tell(*link, FrameType::failure, payload);
 }
 
-void ControlThread::spread(const Verdict& verdict, const Link* except) {
+void ControlThread::spread(const FailureReport& verdict, const Link* except) {
   if (!left_)
     failure_.report(verdict.code, verdict.rank, verdict.sentence);  // a rank that has left does not care
   changed_.notify_all();
@@ -86,11 +86,14 @@ void ControlThread::handle_goodbye(Link& link) {
   link.goodbye = true;
   departed_ = link.rank;
   // Results travel ahead of goodbyes: an exchange that is still open now can never be completed.
-  if (waiting_for_ && !result_)
-    spread({Code::invalid_usage, link.rank,
-            fmt::format("{} left the communicator while rank {} was in an exchange with all ranks", link.who,
-                        tree_.rank)},
-           nullptr);
+  if (waiting_for_ && !result_) report_departed();
+}
+
+void ControlThread::report_departed() {
+  spread({Code::invalid_usage, departed_,
+          fmt::format("rank {} left the communicator while rank {} was in an exchange with all ranks",
+                      departed_, tree_.rank)},
+         nullptr);
 }
 
 void ControlThread::handle_closing(Link& link) {
@@ -156,12 +159,9 @@ void ControlThread::handle_not_come(const Frame& frame) {
 
 std::vector<std::string> ControlThread::all_gather(std::string mine, Deadline deadline) {
   std::unique_lock lock(mutex_);
+  if (departed_ >= 0 && !failure_.failed()) report_departed();
+  wake();
   failure_.check();
-  if (departed_ >= 0)
-    throw Error(
-        Code::invalid_usage,
-        fmt::format("rank {} has left the communicator: no exchange with all ranks is possible", departed_),
-        departed_);
   const std::uint64_t sequence = next_sequence_++;
   waiting_for_ = sequence;
   result_.reset();

@@ -65,6 +65,7 @@ class ControlThread {
   void handle_not_come(const Frame& frame);
   void handle_goodbye(Link& link);
   void handle_closing(Link& link);
+  void report_departed();
   void keep_time();
   void drop_closed();
   void close_all();
@@ -73,8 +74,8 @@ class ControlThread {
 
   void tell(Link& link, FrameType type, std::string_view payload);
   void tell_children(FrameType type, std::string_view payload);
-  void tell_all(const Verdict& verdict, const Link* except);  // the other ranks
-  void spread(const Verdict& verdict, const Link* except);    // them and this one
+  void tell_all(const FailureReport& verdict, const Link* except);  // the other ranks
+  void spread(const FailureReport& verdict, const Link* except);    // them and this one
   void contribute(std::uint64_t sequence, int rank, std::string_view bytes);
   void answer_who_has_not_come(std::uint64_t sequence);
   [[nodiscard]] Link* link_to(int rank);

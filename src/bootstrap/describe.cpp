@@ -30,11 +30,11 @@ std::string duration_text(long long milliseconds) {
   return fmt::format("{:.3g} s", static_cast<double>(milliseconds) / 1000);
 }
 
-std::string pack(const Verdict& verdict) {
+std::string pack(const FailureReport& verdict) {
   return Packer().number(static_cast<int>(verdict.code)).number(verdict.rank).text(verdict.sentence).take();
 }
 
-Verdict unpack_verdict(std::string_view payload) {
+FailureReport unpack_verdict(std::string_view payload) {
   Unpacker from(payload);
   const int code = from.number<int>();
   const int rank = from.number<int>();

@@ -18,13 +18,13 @@ namespace tutti {
 [[nodiscard]] std::string duration_text(long long milliseconds);
 
 /// A failure as it travels between processes.
-struct Verdict {
+struct FailureReport {
   Code code = Code::internal_error;
   int rank = -1;  // at fault; -1: none
   std::string sentence;
 };
-[[nodiscard]] std::string pack(const Verdict& verdict);
+[[nodiscard]] std::string pack(const FailureReport& verdict);
 /// What cannot be read becomes an internal_error that says so.
-[[nodiscard]] Verdict unpack_verdict(std::string_view payload);
+[[nodiscard]] FailureReport unpack_verdict(std::string_view payload);
 
 }  // namespace tutti

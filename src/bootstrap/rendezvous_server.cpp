@@ -151,7 +151,7 @@ void RendezvousServer::handle_departure(Guest& guest) {
                           guest.channel.reason())});
 }
 
-void RendezvousServer::refuse_all(Verdict verdict) {
+void RendezvousServer::refuse_all(FailureReport verdict) {
   if (verdict_) return;
   verdict_ = std::move(verdict);
   end_ = std::min(end_, after_ms(kAfterglow_ms));

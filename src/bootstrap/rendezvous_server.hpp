@@ -53,7 +53,7 @@ class RendezvousServer {
   void handle(Guest& guest, const Frame& frame);
   void handle_join(Guest& guest, const std::string& payload);
   void handle_departure(Guest& guest);
-  void refuse_all(Verdict verdict);
+  void refuse_all(FailureReport verdict);
   void welcome_all();
   void drop_the_gone();
   [[nodiscard]] bool over() const;
@@ -71,7 +71,7 @@ class RendezvousServer {
   std::string size_by_;             // who that was
   std::map<int, Guest*> members_;   // who has joined, by rank
   std::set<int> gave_up_;           // who had joined and ran out of time
-  std::optional<Verdict> verdict_;  // why it failed
+  std::optional<FailureReport> verdict_;  // why it failed
   bool welcomed_ = false;
   bool stopping_ = false;
 };
