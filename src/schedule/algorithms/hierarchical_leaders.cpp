@@ -41,7 +41,7 @@ struct Led {
 
 }  // namespace
 
-Program leaders_all_reduce(const Shape& shape, Rank rank, Program (*between)(const Shape&, Rank)) {
+Program leaders_all_reduce(const Shape& shape, Rank rank, BetweenLeaders between) {
   const Led led(shape, rank);
   const Program exchange = between(led.outside, led.host);
   const auto everything = [&](Block) { return block_run(0, exchange.blocks()); };
@@ -57,9 +57,9 @@ Program hierarchical_leaders_all_reduce(const Shape& shape, Rank rank) {
   return leaders_all_reduce(shape, rank, recursive_doubling_all_reduce);
 }
 
-Program leaders_reduce_scatter(const Shape& shape, Rank rank) {
+Program leaders_reduce_scatter(const Shape& shape, Rank rank, BetweenLeaders between) {
   const Led led(shape, rank);
-  const Program exchange = ring_reduce_scatter(led.outside, led.host);
+  const Program exchange = between(led.outside, led.host);
   const auto everything = [&](Block) { return all_ranks(shape.size); };
   const auto blocks_of_host = [&](int host) { return led.hosts.ranks_on(host); };
   const auto block_of_member = [&](Rank index) { return std::vector{led.row().at(index)}; };
@@ -71,9 +71,9 @@ Program leaders_reduce_scatter(const Shape& shape, Rank rank) {
   return program;
 }
 
-Program leaders_all_gather(const Shape& shape, Rank rank) {
+Program leaders_all_gather(const Shape& shape, Rank rank, BetweenLeaders between) {
   const Led led(shape, rank);
-  const Program exchange = ring_all_gather(led.outside, led.host);
+  const Program exchange = between(led.outside, led.host);
   const auto everything = [&](Block) { return all_ranks(shape.size); };
   const auto blocks_of_host = [&](int host) { return led.hosts.ranks_on(host); };
   const auto block_of_member = [&](Rank index) { return std::vector{led.row().at(index)}; };

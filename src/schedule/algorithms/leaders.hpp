@@ -6,10 +6,11 @@
 
 namespace tutti {
 
-/// `between`: the leaders' all-reduce.
-[[nodiscard]] Program leaders_all_reduce(const Shape& shape, Rank rank,
-                                         Program (*between)(const Shape& shape, Rank rank));
-[[nodiscard]] Program leaders_reduce_scatter(const Shape& shape, Rank rank);
-[[nodiscard]] Program leaders_all_gather(const Shape& shape, Rank rank);
+/// `between`: the same collective among the leaders.
+using BetweenLeaders = Program (*)(const Shape& shape, Rank rank);
+
+[[nodiscard]] Program leaders_all_reduce(const Shape& shape, Rank rank, BetweenLeaders between);
+[[nodiscard]] Program leaders_reduce_scatter(const Shape& shape, Rank rank, BetweenLeaders between);
+[[nodiscard]] Program leaders_all_gather(const Shape& shape, Rank rank, BetweenLeaders between);
 
 }  // namespace tutti

@@ -77,6 +77,9 @@ namespace tutti {
 [[nodiscard]] Program hierarchical_all_reduce(const Shape& shape, Rank rank);
 [[nodiscard]] Program hierarchical_reduce_scatter(const Shape& shape, Rank rank);
 [[nodiscard]] Program hierarchical_all_gather(const Shape& shape, Rank rank);
+[[nodiscard]] Program hierarchical_ring_all_reduce(const Shape& shape, Rank rank);      // equal hosts
+[[nodiscard]] Program hierarchical_ring_reduce_scatter(const Shape& shape, Rank rank);  // equal hosts
+[[nodiscard]] Program hierarchical_ring_all_gather(const Shape& shape, Rank rank);      // equal hosts
 
 // hierarchical_leaders.cpp: any shape
 [[nodiscard]] Program hierarchical_leaders_all_reduce(const Shape& shape, Rank rank);

@@ -21,6 +21,10 @@ bool power_of_two(const Shape& shape) {
 bool two_levels(const Shape& shape) {
   return Hosts(shape).two_levels();
 }
+bool equal_hosts(const Shape& shape) {
+  const Hosts hosts(shape);
+  return hosts.two_levels() && hosts.equal();
+}
 
 constexpr bool kPipelines = true, kRoundByRound = false;
 constexpr bool kReproducible = true, kAnyOrder = false;
@@ -39,6 +43,8 @@ constexpr auto kAlgorithms = std::to_array<Algorithm>({
      kSharedMemory},
     {"hierarchical", Collective::all_reduce, hierarchical_all_reduce, two_levels, kRoundByRound, kAnyOrder,
      kAnyWire},
+    {"hierarchical_ring", Collective::all_reduce, hierarchical_ring_all_reduce, equal_hosts, kPipelines,
+     kAnyOrder, kAnyWire},
     {"hierarchical_leaders", Collective::all_reduce, hierarchical_leaders_all_reduce, two_levels, kPipelines,
      kAnyOrder, kAnyWire},
 
@@ -68,6 +74,8 @@ constexpr auto kAlgorithms = std::to_array<Algorithm>({
      kSharedMemory},
     {"hierarchical", Collective::reduce_scatter, hierarchical_reduce_scatter, two_levels, kRoundByRound,
      kAnyOrder, kAnyWire},
+    {"hierarchical_ring", Collective::reduce_scatter, hierarchical_ring_reduce_scatter, equal_hosts,
+     kPipelines, kAnyOrder, kAnyWire},
 
     {"ring", Collective::all_gather, ring_all_gather, always, kPipelines, kReproducible, kAnyWire},
     {"recursive_doubling", Collective::all_gather, recursive_doubling_all_gather, power_of_two, kRoundByRound,
@@ -78,6 +86,8 @@ constexpr auto kAlgorithms = std::to_array<Algorithm>({
     {"one_shot", Collective::all_gather, one_shot_all_gather, always, kPipelines, kReproducible,
      kSharedMemory},
     {"hierarchical", Collective::all_gather, hierarchical_all_gather, two_levels, kRoundByRound,
+     kReproducible, kAnyWire},
+    {"hierarchical_ring", Collective::all_gather, hierarchical_ring_all_gather, equal_hosts, kPipelines,
      kReproducible, kAnyWire},
 
     {"binomial", Collective::gather, binomial_gather, always, kRoundByRound, kReproducible, kAnyWire},
