@@ -52,7 +52,7 @@ void ControlThread::handle(Link& link, const Frame& frame) {
   if (link.rank < 0 && frame.type != FrameType::hello) return link.channel->close("it did not say who it is");
   switch (frame.type) {
     case FrameType::hello: return handle_hello(link, frame);
-    case FrameType::failure: return spread(unpack_verdict(frame.payload), &link);
+    case FrameType::failure: return spread(unpack_report(frame.payload), &link);
     case FrameType::goodbye: return handle_goodbye(link);
     case FrameType::contribution: return handle_contribution(link, frame);
     case FrameType::gathered: return handle_gathered(link, frame);

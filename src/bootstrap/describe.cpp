@@ -34,7 +34,7 @@ std::string pack(const FailureReport& verdict) {
   return Packer().number(static_cast<int>(verdict.code)).number(verdict.rank).text(verdict.sentence).take();
 }
 
-FailureReport unpack_verdict(std::string_view payload) {
+FailureReport unpack_report(std::string_view payload) {
   Unpacker from(payload);
   const int code = from.number<int>();
   const int rank = from.number<int>();

@@ -25,6 +25,6 @@ struct FailureReport {
 };
 [[nodiscard]] std::string pack(const FailureReport& verdict);
 /// What cannot be read becomes an internal_error that says so.
-[[nodiscard]] FailureReport unpack_verdict(std::string_view payload);
+[[nodiscard]] FailureReport unpack_report(std::string_view payload);
 
 }  // namespace tutti

@@ -98,7 +98,7 @@ Membership join(const UniqueId& id, int rank, int size, std::string info, const 
   while (auto frame = await_frame(*root, deadline)) {
     if (frame->type == FrameType::welcome) return read_welcome(visit, *frame);
     if (frame->type == FrameType::refused) {
-      const FailureReport verdict = unpack_verdict(frame->payload);
+      const FailureReport verdict = unpack_report(frame->payload);
       throw Error(verdict.code, verdict.sentence, verdict.rank);
     }
   }

@@ -67,10 +67,10 @@ class RendezvousServer {
   Deadline end_;
   std::vector<std::unique_ptr<Guest>> guests_;
 
-  int size_ = 0;                    // as the first to join said
-  std::string size_by_;             // who that was
-  std::map<int, Guest*> members_;   // who has joined, by rank
-  std::set<int> gave_up_;           // who had joined and ran out of time
+  int size_ = 0;                          // as the first to join said
+  std::string size_by_;                   // who that was
+  std::map<int, Guest*> members_;         // who has joined, by rank
+  std::set<int> gave_up_;                 // who had joined and ran out of time
   std::optional<FailureReport> verdict_;  // why it failed
   bool welcomed_ = false;
   bool stopping_ = false;

@@ -193,7 +193,7 @@ class Noise : public ::testing::TestWithParam<unsigned> {
     while (take_frame(frames, broken)) continue;
     (void)decode_endpoint(bytes);
     (void)unpack_exchange(bytes, 5);
-    (void)unpack_verdict(bytes);
+    (void)unpack_report(bytes);
     (void)parse_socket_address(bytes);
     UniqueId id;
     std::transform(bytes.begin(), bytes.begin() + std::min<std::ptrdiff_t>(std::ssize(bytes), 128),
