@@ -24,9 +24,11 @@ namespace {
 constexpr std::string_view kPrefix = "TUTTI_";
 constexpr long long kMiB = 1 << 20;
 
-/// TUTTI_* variables that are no settings: read where they are named, before any communicator exists.
+/// TUTTI_* variables that are no settings: they are read where they are used, before any communicator exists.
+/// The log's, the instruction set's, and what a launcher tells each process about itself.
 constexpr std::array<std::string_view, 10> kOtherVariables = {
-    "LOG_LEVEL", "LOG_FILE", "DEBUG", "CONFIG_FILE", "CPU", "RANK", "SIZE", "LOCAL_RANK", "LOCAL_SIZE", "JOB"};
+    "LOG_LEVEL", "LOG_FILE", "DEBUG",      "CONFIG_FILE", "CPU",
+    "RANK",      "SIZE",     "LOCAL_RANK", "LOCAL_SIZE",  "JOB"};
 /// What begins so belongs to the tests.
 constexpr std::string_view kTestPrefix = "TEST_";
 

@@ -127,7 +127,8 @@ TEST_F(FromEnvironment, warns_once_of_an_unknown_variable_and_names_the_nearest)
 }
 
 TEST_F(FromEnvironment, knows_the_variables_that_are_no_settings) {
-  for (const char* name : {"TUTTI_LOG_LEVEL", "TUTTI_LOG_FILE", "TUTTI_DEBUG", "TUTTI_CPU"}) {
+  for (const char* name :
+       {"TUTTI_LOG_LEVEL", "TUTTI_LOG_FILE", "TUTTI_DEBUG", "TUTTI_CPU", "TUTTI_RANK", "TUTTI_SIZE"}) {
     environment_.set(name, "");
   }
   environment_.set("TUTTI_TEST_ANYTHING", "1");
