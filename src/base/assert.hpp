@@ -2,10 +2,10 @@
 // per-byte loops.
 #pragma once
 
+#include <tuple>
+
 #include <fmt/core.h>
 #include <fmt/ranges.h>
-
-#include <tuple>
 
 namespace tutti {
 
@@ -14,9 +14,9 @@ namespace tutti {
 
 }  // namespace tutti
 
-#define TUTTI_ASSERT(condition, ...)                                                  \
-  do {                                                                                \
-    if (!(condition)) [[unlikely]]                                                    \
-      ::tutti::assertion_failed(#condition, __FILE__, __LINE__,                       \
-                                fmt::format("{}", std::make_tuple(__VA_ARGS__)));     \
+#define TUTTI_ASSERT(condition, ...)                                              \
+  do {                                                                            \
+    if (!(condition)) [[unlikely]]                                                \
+      ::tutti::assertion_failed(#condition, __FILE__, __LINE__,                   \
+                                fmt::format("{}", std::make_tuple(__VA_ARGS__))); \
   } while (false)

@@ -11,7 +11,9 @@ using Deadline = Clock::time_point;
 [[nodiscard]] inline Deadline after_ms(long long milliseconds) {
   return Clock::now() + std::chrono::milliseconds(milliseconds);
 }
-[[nodiscard]] inline bool passed(Deadline deadline) { return Clock::now() >= deadline; }
+[[nodiscard]] inline bool passed(Deadline deadline) {
+  return Clock::now() >= deadline;
+}
 /// Milliseconds until the deadline, at least 0: what poll() takes.
 [[nodiscard]] inline int ms_until(Deadline deadline) {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();

@@ -2,10 +2,10 @@
 // progress path throws nothing; it records into a Failure (failure.hpp).
 #pragma once
 
-#include <fmt/core.h>
-
 #include <stdexcept>
 #include <string>
+
+#include <fmt/core.h>
 
 namespace tutti {
 

@@ -116,7 +116,7 @@ class Log {
 Log* the_log() noexcept {
   static Log* const log = []() noexcept -> Log* {
     try {
-      return new Log;
+      return std::make_unique<Log>().release();
     } catch (...) {
       return nullptr;
     }

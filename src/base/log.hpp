@@ -2,9 +2,9 @@
 // TUTTI_DEBUG) sets the threshold, warn by default. Never called on the path of a cached plan.
 #pragma once
 
-#include <fmt/core.h>
-
 #include <string_view>
+
+#include <fmt/core.h>
 
 namespace tutti {
 
@@ -19,8 +19,8 @@ void set_log_rank(int rank) noexcept;
 
 }  // namespace tutti
 
-#define TUTTI_LOG(level, ...)                                                     \
-  do {                                                                            \
-    if (::tutti::log_enabled(::tutti::LogLevel::level))                           \
-      ::tutti::log_line(::tutti::LogLevel::level, fmt::format(__VA_ARGS__));      \
+#define TUTTI_LOG(level, ...)                                                \
+  do {                                                                       \
+    if (::tutti::log_enabled(::tutti::LogLevel::level))                      \
+      ::tutti::log_line(::tutti::LogLevel::level, fmt::format(__VA_ARGS__)); \
   } while (false)

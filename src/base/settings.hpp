@@ -13,34 +13,36 @@ namespace tutti {
 
 struct Settings {
   // Choice: empty or 0 leaves it to the selector.
-  std::string transport;           // TUTTI_TRANSPORT: "shm", "tcp" or "loop"
-  std::string algorithm;           // TUTTI_ALGORITHM: a name of schedule/algorithms
-  int lanes = 0;                   // TUTTI_LANES
-  std::size_t chunk_bytes = 0;     // TUTTI_CHUNK
-  bool reproducible = false;       // TUTTI_REPRODUCIBLE
+  std::string transport;        // TUTTI_TRANSPORT: "shm", "tcp" or "loop"
+  std::string algorithm;        // TUTTI_ALGORITHM: a name of schedule/algorithms
+  int lanes = 0;                // TUTTI_LANES
+  std::size_t chunk_bytes = 0;  // TUTTI_CHUNK
+  bool reproducible = false;    // TUTTI_REPRODUCIBLE
   // Time.
-  int timeout_ms = 600'000;        // TUTTI_TIMEOUT_MS: a collective that moves nothing for so long fails; 0: never
-  int init_timeout_ms = 60'000;    // TUTTI_INIT_TIMEOUT_MS: joining, connecting, splitting
-  int heartbeat_ms = 500;          // TUTTI_HEARTBEAT_MS: control plane
-  int control_timeout_ms = 30'000; // TUTTI_CONTROL_TIMEOUT_MS: a rank silent for so long counts as lost; 0: never
-  int spin_us = 100;               // TUTTI_SPIN_US: spin so long before sleeping, where every rank has a core
+  int timeout_ms = 600'000;  // TUTTI_TIMEOUT_MS: a collective that moves nothing for so long fails; 0: never
+  int init_timeout_ms = 60'000;  // TUTTI_INIT_TIMEOUT_MS: joining, connecting, splitting
+  int heartbeat_ms = 500;        // TUTTI_HEARTBEAT_MS: control plane
+  int control_timeout_ms =
+      30'000;         // TUTTI_CONTROL_TIMEOUT_MS: a rank silent for so long counts as lost; 0: never
+  int spin_us = 100;  // TUTTI_SPIN_US: spin so long before sleeping, where every rank has a core
   // Identity and start-up.
-  std::string host_id;             // TUTTI_HOSTID: another host identity for this process
-  std::string rendezvous_file;     // TUTTI_RENDEZVOUS_FILE: shared file for start-up from the environment
-  std::string secret;              // TUTTI_SECRET: shared secret for start-up from the environment
-  std::string cache_dir;           // TUTTI_CACHE_DIR: machine measurements; default ~/.cache/tutti
+  std::string host_id;          // TUTTI_HOSTID: another host identity for this process
+  std::string rendezvous_file;  // TUTTI_RENDEZVOUS_FILE: shared file for start-up from the environment
+  std::string secret;           // TUTTI_SECRET: shared secret for start-up from the environment
+  std::string cache_dir;        // TUTTI_CACHE_DIR: machine measurements; default ~/.cache/tutti
   // TCP.
-  std::string socket_interfaces;   // TUTTI_SOCKET_INTERFACES: "eth", "=eth0", "^docker,lo"
-  std::string socket_family;       // TUTTI_SOCKET_FAMILY: "", "ipv4" or "ipv6"
-  std::string port_range;          // TUTTI_PORT_RANGE: "20000-20100"; empty: any
-  int sockets = 0;                 // TUTTI_SOCKETS: per connection; 0: chosen
-  std::string congestion_control;  // TUTTI_TCP_CONGESTION: "" leaves tutti to choose, "system" the kernel's own
+  std::string socket_interfaces;  // TUTTI_SOCKET_INTERFACES: "eth", "=eth0", "^docker,lo"
+  std::string socket_family;      // TUTTI_SOCKET_FAMILY: "", "ipv4" or "ipv6"
+  std::string port_range;         // TUTTI_PORT_RANGE: "20000-20100"; empty: any
+  int sockets = 0;                // TUTTI_SOCKETS: per connection; 0: chosen
+  std::string
+      congestion_control;  // TUTTI_TCP_CONGESTION: "" leaves tutti to choose, "system" the kernel's own
   // Shared memory.
   std::size_t slot_bytes = 64 << 10;  // TUTTI_SHM_SLOT
   int slots = 8;                      // TUTTI_SHM_SLOTS: per connection
 
-  /// Defaults, then the configuration file (TUTTI_CONFIG_FILE or ~/.config/tutti.conf, lines NAME=VALUE with #
-  /// comments), then TUTTI_* of the environment. Throws invalid_argument naming the variable, its value and
+  /// Defaults, then the configuration file (TUTTI_CONFIG_FILE or ~/.config/tutti.conf, lines NAME=VALUE with
+  /// # comments), then TUTTI_* of the environment. Throws invalid_argument naming the variable, its value and
   /// what is allowed. An unknown TUTTI_* variable is warned of once, with the nearest name.
   [[nodiscard]] static Settings from_environment();
 
