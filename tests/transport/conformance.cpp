@@ -99,7 +99,8 @@ TEST_P(Conformance, says_full_and_goes_on_once_drained) {
           member.send(*counts, length);
           // A wire that needs progress moves nothing while its rank only stands at the barrier.
           all += sent;
-          member.wait([&] { return outlet->completed() == all; });
+          for (std::uint64_t seen = outlet->completed(); seen < all; seen = outlet->completed())
+            member.wait([&] { return outlet->completed() > seen; });
           member.barrier();
         }
       } else {

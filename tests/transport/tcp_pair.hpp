@@ -34,10 +34,11 @@ inline void describe_world(World& world, Failure& failure, int rank, int size = 
 
 class Pair {
  public:
-  Pair() {
+  explicit Pair(int sockets = 0) {
     std::vector<std::string> addresses;
     for (int rank : {0, 1}) {
       describe_world(worlds[rank], failures[rank], rank);
+      worlds[rank].settings.sockets = sockets;
       transports[rank] = make_tcp_transport(worlds[rank]);
       addresses.push_back(transports[rank]->address());
     }

@@ -2,7 +2,7 @@
 #include "transport/tcp/tcp.hpp"
 
 #include <csignal>
-#include <numeric>
+#include <random>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -119,6 +119,86 @@ TEST(Tcp, moves_64_MiB_in_both_directions_at_once) {
   EXPECT_TRUE(received[0] == sent[1]);
   EXPECT_TRUE(received[1] == sent[0]);
   EXPECT_FALSE(pair.transports[0]->needs_progress());
+}
+
+/// Random messages by random means: what one end leases or sends, the other borrows or places.
+class Traffic {
+ public:
+  explicit Traffic(std::uint64_t seed) : random_(seed) {
+    for (int i = 0; i < 300; ++i) {
+      const std::size_t limit = std::array<std::size_t, 4>{100, 6000, 128 << 10, 900 << 10}[random_() % 4];
+      Message message{random_() % limit, random_() % 2 == 0, random_() % 3 == 0, {}};
+      if (message.bytes > (128 << 10)) message.leased = message.borrowed = false;
+      messages_.push_back(message);
+    }
+    data_ = pattern(1 << 20, static_cast<unsigned>(seed));
+  }
+
+  void write(Outlet& outlet) {
+    if (sent_ == messages_.size() || random_() % 4 == 0) return;
+    const Message& next = messages_[sent_];
+    if (next.leased) {
+      std::byte* const slot = outlet.lease(next.bytes);
+      if (slot == nullptr) return;
+      std::copy_n(source(sent_), next.bytes, slot);
+      outlet.commit(next.bytes, static_cast<Tag>(sent_));
+    } else if (!outlet.send(source(sent_), next.bytes, static_cast<Tag>(sent_))) {
+      return;
+    }
+    ++sent_;
+  }
+  void read(Inlet& inlet) {
+    for (; checked_ < inlet.placed(); ++checked_) {
+      const std::size_t index = placed_[checked_];
+      EXPECT_TRUE(std::equal(messages_[index].target.begin(), messages_[index].target.end(), source(index)))
+          << index;
+    }
+    if (announced_ == messages_.size() || random_() % 4 == 0) return;
+    Message& next = messages_[announced_];
+    const Tag tag = static_cast<Tag>(announced_);
+    if (next.borrowed) {
+      const std::byte* const message = inlet.borrow(next.bytes, tag);
+      if (message == nullptr) return;
+      EXPECT_TRUE(std::equal(message, message + next.bytes, source(announced_))) << announced_;
+      inlet.release();
+    } else {
+      next.target.resize(next.bytes);
+      if (!inlet.expect(next.target.data(), next.bytes, tag)) return;
+      placed_.push_back(announced_);
+    }
+    ++announced_;
+  }
+  [[nodiscard]] bool done() const { return announced_ == messages_.size() && checked_ == placed_.size(); }
+
+ private:
+  struct Message {
+    std::size_t bytes;
+    bool leased, borrowed;
+    std::vector<std::byte> target;
+  };
+  [[nodiscard]] const std::byte* source(std::size_t index) const { return data_.data() + index * 61; }
+
+  std::mt19937_64 random_;
+  std::vector<Message> messages_;
+  std::vector<std::byte> data_;
+  std::size_t sent_ = 0, announced_ = 0, checked_ = 0;
+  std::vector<std::size_t> placed_;  // indices of the messages that were announced
+};
+
+TEST(Tcp, any_mixture_of_means_delivers_every_byte) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    Pair pair(static_cast<int>(seed % 3) + 1);
+    const auto outlet = pair.outlet(0);
+    const auto inlet = pair.inlet(1);
+    Traffic traffic(seed);
+    EXPECT_TRUE(pair.until([&] {
+      traffic.write(*outlet);
+      traffic.read(*inlet);
+      return traffic.done() || pair.failures[1].failed();
+    })) << "seed "
+        << seed;
+    EXPECT_FALSE(pair.failures[1].failed()) << pair.failures[1].sentence() << ", seed " << seed;
+  }
 }
 
 /// Shared between a test and the writer that it forks.
