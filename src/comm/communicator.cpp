@@ -58,6 +58,7 @@ Plan& Communicator::plan(const Call& call) {
       recent_.fill({});
     }
     found = plans_.emplace(key_, make_plan(call)).first;
+    engine_->prepare(*found->second);
   }
   if (key_.size() == 2)
     recent_[(key_[1] ^ key_[0] ^ (key_[1] >> 7)) % recent_.size()] = {key_[0], key_[1], found->second.get()};

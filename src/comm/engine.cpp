@@ -68,11 +68,7 @@ void Engine::throw_failure() const {
 }
 
 void Engine::begin(Plan& plan, std::span<std::byte* const> buffers) {
-  bases_.clear();
-  bases_.push_back(plan.scratch_bytes == 0 ? nullptr : scratch_.reserve(plan.scratch_bytes));
-  bases_.insert(bases_.end(), buffers.begin(), buffers.end());
-  run_.reserve(plan);
-  run_.start(plan, bases_);
+  run_.start(plan, plan.scratch_bytes == 0 ? nullptr : scratch_.reserve(plan.scratch_bytes), buffers);
 }
 
 void Engine::run(Plan& plan, std::span<std::byte* const> buffers) {

@@ -55,6 +55,9 @@ class Engine {
   Engine(const World& world, Connections& connections);
   ~Engine();
 
+  /// Makes room for runs of the plan; once per plan, while nothing runs or with a Pause.
+  void prepare(const Plan& plan) { run_.reserve(plan); }
+
   /// Runs the plan now and returns when it is done; what is queued goes first. Throws the communicator's
   /// failure. `buffers`: the user's, without scratch.
   void run(Plan& plan, std::span<std::byte* const> buffers);
@@ -101,7 +104,6 @@ class Engine {
   Waiter waiter_;
   Run run_;
   Arena scratch_;
-  std::vector<std::byte*> bases_;
 
   std::mutex lock_;
   std::condition_variable wake_;

@@ -7,6 +7,7 @@
 namespace tutti {
 
 void Run::reserve(const Plan& plan) {
+  if (buffers_.size() < plan.buffers) buffers_.resize(plan.buffers);
   done_.reserve(plan.steps.size());
   queues_.reserve(plan.queues.size());
   std::size_t operands = 2;
@@ -14,9 +15,10 @@ void Run::reserve(const Plan& plan) {
   if (operands_.size() < operands) operands_.resize(operands);
 }
 
-void Run::start(Plan& plan, std::span<std::byte* const> buffers) noexcept {
+void Run::start(Plan& plan, std::byte* scratch, std::span<std::byte* const> buffers) noexcept {
   plan_ = &plan;
-  buffers_ = buffers;
+  buffers_[kScratchBuffer] = scratch;
+  for (std::size_t i = 0; i < buffers.size(); ++i) buffers_[i + 1] = buffers[i];
   next_ = 0;
   done_.assign(plan.steps.size(), 0);
   if (plan.straight) return;

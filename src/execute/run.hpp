@@ -17,10 +17,11 @@ enum class Progress { pending, moved, done };
 
 class Run {
  public:
-  /// Makes room for the plan's state, so that start() does not allocate.
+  /// Makes room for the plan's state, so that start() does not allocate. What runs is not disturbed.
   void reserve(const Plan& plan);
-  /// `buffers`: base pointers as plan.buffers counts them, [0] the scratch memory; must outlive the run.
-  void start(Plan& plan, std::span<std::byte* const> buffers) noexcept;
+  /// `scratch`: plan.scratch_bytes of memory; `buffers`: the user's, as the call counts them. After
+  /// reserve(plan).
+  void start(Plan& plan, std::byte* scratch, std::span<std::byte* const> buffers) noexcept;
   /// Moves what can be moved now.
   [[nodiscard]] Progress poll() noexcept;
   [[nodiscard]] const Plan& plan() const noexcept { return *plan_; }
@@ -65,9 +66,9 @@ class Run {
   void for_each_stretch(const Step& step, Chunk chunk, const Body& body) const noexcept;
 
   Plan* plan_ = nullptr;
-  std::span<std::byte* const> buffers_;
   std::uint64_t turns_left_ = 0;
   std::uint32_t next_ = 0;           // straight: the step to go on with
+  std::vector<std::byte*> buffers_;  // base pointers by buffer number
   std::vector<std::uint32_t> done_;  // per step: chunks done
   std::vector<QueueState> queues_;
   std::vector<const std::byte*> operands_;  // of the reduction at hand

@@ -22,15 +22,15 @@ namespace {
 constexpr int kSamples = 9;
 
 template <typename Body>
-double median_ns(const Body& body) {
-  std::vector<double> samples;
+double best_ns(const Body& body) {
+  double best = 0;
   for (int i = 0; i < kSamples; ++i) {
     const auto begin = Clock::now();
     body();
-    samples.push_back(static_cast<double>((Clock::now() - begin).count()));
+    const auto ns = static_cast<double>((Clock::now() - begin).count());
+    if (i == 0 || ns < best) best = ns;
   }
-  std::nth_element(samples.begin(), samples.begin() + kSamples / 2, samples.end());
-  return samples[kSamples / 2];
+  return best;
 }
 
 struct alignas(64) Line {
@@ -52,7 +52,7 @@ double line_latency_ns() {
     }
   });
   int trip = 0;
-  one_way = median_ns([&] {
+  one_way = best_ns([&] {
               for (int i = 0; i < kTrips; ++i) {
                 ping.value.store(++trip, std::memory_order_release);  // as above
                 for (int spins = 0; pong.value.load(std::memory_order_acquire) < trip; ++spins) {
@@ -109,7 +109,7 @@ double tcp_ns(std::size_t bytes, int trips) {
   std::thread other([&] {
     while (move_all(pair.right.get(), there, false) && move_all(pair.right.get(), there, true)) continue;
   });
-  const double half = median_ns([&] {
+  const double half = best_ns([&] {
                         for (int i = 0; i < trips; ++i) {
                           if (move_all(pair.left.get(), here, true))
                             (void)move_all(pair.left.get(), here, false);
@@ -125,19 +125,21 @@ double tcp_ns(std::size_t bytes, int trips) {
 
 Costs measure_costs() {
   Costs costs;
-  costs.shared_memory.latency_ns = line_latency_ns();
+  costs.shared_memory.latency_ns = std::clamp(line_latency_ns(), 20.0, 1'000.0);
   constexpr std::size_t kBytes = 256 << 10;
   std::vector<std::byte> a(kBytes, std::byte{1}), b(kBytes, std::byte{1});
-  costs.shared_memory.ns_per_byte = median_ns([&] { reduce::copy({a.data()}, b.data(), kBytes); }) / kBytes;
+  const double copy_ns = best_ns([&] { reduce::copy({a.data()}, b.data(), kBytes); }) / kBytes;
+  costs.shared_memory.ns_per_byte = std::clamp(copy_ns, 0.005, 1.0);
   const reduce::Kernel sum = reduce::kernel(ElementType::float32, Operator::sum);
   const std::byte* inputs[] = {a.data(), b.data()};
-  costs.reduce_ns_per_byte = median_ns([&] { sum({a.data()}, inputs, 2, kBytes / 4, 1); }) / kBytes;
+  const double reduce_ns = best_ns([&] { sum({a.data()}, inputs, 2, kBytes / 4, 1); }) / kBytes;
+  costs.reduce_ns_per_byte = std::clamp(reduce_ns, 0.005, 1.0);
   constexpr std::size_t kLong = 512 << 10;
-  const double brief = tcp_ns(8, 20);
+  const double brief = std::clamp(tcp_ns(8, 20), 2'000.0, 100'000.0);
   costs.tcp.latency_ns =
       brief * 2 / 3;  // of a half round trip about a third is spent in the two system calls
   costs.tcp.overhead_ns = brief / 6;
-  costs.tcp.ns_per_byte = std::max(0.0, tcp_ns(kLong, 1) - brief) / kLong;
+  costs.tcp.ns_per_byte = std::clamp((tcp_ns(kLong, 1) - brief) / kLong, 0.02, 10.0);
   return costs;
 }
 

@@ -53,12 +53,18 @@ class Outlet {
   /// send() takes the bytes from where they lie, without a copy and of any length.
   [[nodiscard]] bool zero_copy() const noexcept { return zero_copy_; }
 
+  /// Large leased slots are best written by streaming stores now: the reader shares no cache with this core. Changes
+  /// as ranks move among cores.
+  [[nodiscard]] bool prefers_streaming() const noexcept { return prefers_streaming_; }
+
  protected:
   Outlet(std::size_t slot_bytes, bool zero_copy) noexcept : slot_bytes_(slot_bytes), zero_copy_(zero_copy) {}
+  void prefer_streaming(bool streaming) noexcept { prefers_streaming_ = streaming; }
 
  private:
   std::size_t slot_bytes_;
   bool zero_copy_;
+  bool prefers_streaming_ = false;
 };
 
 /// A reader's end of a connection.

@@ -1,10 +1,10 @@
-// Every algorithm, executed by all ranks at once over a wire with random delays: the bits must be those of the definition, for
-// every wire (slots or zero copy, multicast or not, one slot or several), chunk size, lane count and root.
-#include <gtest/gtest.h>
+// Every algorithm, executed by all ranks at once over a wire with random delays: the bits must be those of
+// the definition, for every wire (slots or zero copy, multicast or not, one slot or several), chunk size,
+// lane count and root.
+#include <cstring>
 
 #include <fmt/core.h>
-
-#include <cstring>
+#include <gtest/gtest.h>
 
 #include "world/expectation.hpp"
 #include "world/world.hpp"
@@ -20,9 +20,11 @@ struct Case {
 
   [[nodiscard]] std::string describe() const {
     return fmt::format(
-        "ranks {} root {} count {}{} chunk {} lanes {} lag {} seed {} slots {} zero_copy {} places {} multicasts {}",
-        world.ranks, call.root, call.count, in_place ? " in place" : "", parameters.chunk_bytes, parameters.lanes,
-        parameters.lag, world.seed, world.wire.slots, world.wire.zero_copy, world.wire.places, world.wire.multicasts);
+        "ranks {} root {} count {}{} chunk {} lanes {} lag {} seed {} slots {} zero_copy {} places {} "
+        "multicasts {}",
+        world.ranks, call.root, call.count, in_place ? " in place" : "", parameters.chunk_bytes,
+        parameters.lanes, parameters.lag, world.seed, world.wire.slots, world.wire.zero_copy,
+        world.wire.places, world.wire.multicasts);
   }
 };
 
@@ -44,7 +46,8 @@ Buffers buffers_of(const Case& test, int rank) {
       receive = send + own;
     } else {
       const std::size_t at = result.send.size() < result.receive.size() ? own : 0;
-      std::copy(result.send.begin(), result.send.end(), result.receive.begin() + static_cast<std::ptrdiff_t>(at));
+      std::copy(result.send.begin(), result.send.end(),
+                result.receive.begin() + static_cast<std::ptrdiff_t>(at));
       send = receive + at;
     }
   }
@@ -153,8 +156,8 @@ TEST_P(EveryAlgorithm, gives_the_result_with_lanes_and_lags) {
 }
 
 TEST_P(EveryAlgorithm, gives_the_result_over_several_hosts) {
-  const std::vector<std::vector<int>> layouts = {{0, 0, 1, 1},       {0, 1, 0, 1},          {0, 0, 0, 1},
-                                                 {0, 1, 1, 2, 2, 2}, {0, 0, 1, 1, 2, 2, 3, 3}};
+  const std::vector<std::vector<int>> layouts = {
+      {0, 0, 1, 1}, {0, 1, 0, 1}, {0, 0, 0, 1}, {0, 1, 1, 2, 2, 2}, {0, 0, 1, 1, 2, 2, 3, 3}};
   std::uint64_t seed = 2000;
   for (const auto& layout : layouts) {
     for (const std::size_t count : {3, 700}) {
@@ -174,7 +177,8 @@ std::string test_name(const ::testing::TestParamInfo<std::size_t>& info) {
   return fmt::format("{}_{}", name_of(algorithm.collective), algorithm.name);
 }
 
-INSTANTIATE_TEST_SUITE_P(World, EveryAlgorithm, ::testing::Range<std::size_t>(0, algorithms().size()), test_name);
+INSTANTIATE_TEST_SUITE_P(World, EveryAlgorithm, ::testing::Range<std::size_t>(0, algorithms().size()),
+                         test_name);
 
 }  // namespace
 }  // namespace tutti::testing

@@ -1,5 +1,5 @@
-// What every rank puts into a collective, and what it must find afterwards: written down straight from the definitions, with
-// int32 and wrapping sums, so that every order of reduction gives the same.
+// What every rank puts into a collective, and what it must find afterwards: written down straight from the
+// definitions, with int32 and wrapping sums, so that every order of reduction gives the same.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 #include "world/world.hpp"
 
-#include <fmt/core.h>
-
 #include <algorithm>
+
+#include <fmt/core.h>
 
 namespace tutti::testing {
 
@@ -14,15 +14,17 @@ TestWorld::TestWorld(const WorldOptions& options)
     rank->world.rank = r;
     rank->world.size = options.ranks;
     rank->world.communicator = 1;
-    rank->world.host_of = options.host_of.empty() ? std::vector<int>(static_cast<std::size_t>(options.ranks), 0)
-                                                  : options.host_of;
+    rank->world.host_of = options.host_of.empty()
+                              ? std::vector<int>(static_cast<std::size_t>(options.ranks), 0)
+                              : options.host_of;
     rank->world.failure = &rank->failure;
     rank->transport = network_.make(rank->world);
     addresses.push_back(rank->transport->address());
   }
   for (auto& rank : ranks_) {
     rank->transport->meet(addresses);
-    rank->connections = std::make_unique<Connections>(rank->world, std::vector<Transport*>{rank->transport.get()});
+    rank->connections =
+        std::make_unique<Connections>(rank->world, std::vector<Transport*>{rank->transport.get()});
   }
 }
 
@@ -48,9 +50,7 @@ bool TestWorld::over(const Rank& rank) const {
 std::string TestWorld::run(const std::vector<std::vector<std::byte*>>& buffers) {
   for (std::size_t r = 0; r < ranks_.size(); ++r) {
     Rank& rank = *ranks_[r];
-    rank.bases = {rank.scratch.data()};
-    rank.bases.insert(rank.bases.end(), buffers[r].begin(), buffers[r].end());
-    rank.run.start(*rank.plan, rank.bases);
+    rank.run.start(*rank.plan, rank.scratch.data(), buffers[r]);
     rank.done = false;
   }
   std::vector<Rank*> order;

@@ -1,5 +1,5 @@
-// A world of ranks in one thread: every rank's plan runs over the loop wire, polled in random order on a virtual clock. The seed
-// decides everything, so that a failing run is one number.
+// A world of ranks in one thread: every rank's plan runs over the loop wire, polled in random order on a
+// virtual clock. The seed decides everything, so that a failing run is one number.
 #pragma once
 
 #include <functional>
@@ -25,13 +25,17 @@ class TestWorld {
  public:
   explicit TestWorld(const WorldOptions& options);
 
-  /// Compiles the algorithm for `call` on every rank and opens what it needs. `call_of(r)`: in_place and the like may differ.
-  void compile(const Algorithm& algorithm, const std::function<Call(int)>& call_of, const Parameters& parameters);
+  /// Compiles the algorithm for `call` on every rank and opens what it needs. `call_of(r)`: in_place and the
+  /// like may differ.
+  void compile(const Algorithm& algorithm, const std::function<Call(int)>& call_of,
+               const Parameters& parameters);
   /// Runs what was compiled; `buffers[r]`: rank r's, as Call counts them. Returns "" or what went wrong.
   [[nodiscard]] std::string run(const std::vector<std::vector<std::byte*>>& buffers);
 
   [[nodiscard]] LoopNetwork& network() { return network_; }
-  [[nodiscard]] const Failure& failure(int rank) const { return ranks_[static_cast<std::size_t>(rank)]->failure; }
+  [[nodiscard]] const Failure& failure(int rank) const {
+    return ranks_[static_cast<std::size_t>(rank)]->failure;
+  }
   [[nodiscard]] const Plan& plan(int rank) const { return *ranks_[static_cast<std::size_t>(rank)]->plan; }
 
  private:
@@ -43,7 +47,6 @@ class TestWorld {
     std::unique_ptr<Plan> plan;
     Run run;
     std::vector<std::byte> scratch;
-    std::vector<std::byte*> bases;
     bool done = false;
   };
   [[nodiscard]] bool over(const Rank& rank) const;
