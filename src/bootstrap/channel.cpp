@@ -103,7 +103,8 @@ void Channel::read_available() {
     const ssize_t got = ::recv(socket_.get(), buffer.data(), want, MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
-    if (got == 0) return close("its connection closed");
+    // A process that is killed with bytes of ours unread resets the connection: the same end, seen from here.
+    if (got == 0 || (got < 0 && errno == ECONNRESET)) return close("its connection closed");
     if (got < 0) return close("its connection failed: " + errno_text(errno));
     incoming_.append(buffer.data(), static_cast<std::size_t>(got));
     if (stage_ != Stage::open) advance_handshake();
