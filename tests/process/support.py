@@ -136,16 +136,17 @@ class ProcessTest(unittest.TestCase):
         process.finish()
         return process
 
-    def start_ranks(self, size, *arguments, per_rank=lambda rank: {}, **environment):
-        """One process per rank, as torchrun would start them. per_rank adds arguments, prefix or variables."""
+    def start_ranks(self, size, *arguments, per_rank=lambda rank: {}, absent=(), **environment):
+        """One process per rank, the last first, as torchrun would start them; but none for the absent ranks.
+        per_rank adds arguments, prefix or variables."""
         environment = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_ports()), **environment}
-        started = []
-        for rank in range(size):
+        started = {}
+        for rank in (rank for rank in reversed(range(size)) if rank not in absent):
             own = dict(per_rank(rank))
             more, prefix = own.pop("arguments", ()), own.pop("prefix", ())
             identity = {"RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_RANK": str(rank)}
-            started.append(self.start(*arguments, *more, prefix=prefix, **{**identity, **environment, **own}))
-        return started
+            started[rank] = self.start(*arguments, *more, prefix=prefix, **{**identity, **environment, **own})
+        return [started[rank] for rank in sorted(started)]
 
     def assert_right(self, process, measured=None):
         """It ended well, printed rows (`measured` of them), and found no wrong element."""
