@@ -34,10 +34,11 @@ class Round {
   // The next connection; nothing when no address is left that could give one, or at the deadline.
   std::optional<Answer> next(Deadline deadline) {
     while (true) {
-      if (next_ < addresses_.size() && (attempts_.empty() || passed(next_start_))) start();
+      // A refusal is an answer: the next address need not wait for its turn.
+      while (next_ < addresses_.size() && (attempts_.empty() || passed(next_start_))) start();
       if (auto answer = decided()) return answer;
-      if (attempts_.empty() && next_ == addresses_.size()) return std::nullopt;
-      if (passed(deadline)) return std::nullopt;
+      if (attempts_.empty() && next_ < addresses_.size()) continue;
+      if (attempts_.empty() || passed(deadline)) return std::nullopt;
       wait(deadline);
     }
   }
