@@ -153,8 +153,10 @@ void TcpTransport::give_up(int writer, int lane) const {
 void TcpTransport::log_way(const Way& way) {
   if (logged_) return;
   logged_ = true;
+  std::string address = tutti::to_text(way.from ? way.from : route_to(way.to));
+  address.resize(std::min(address.rfind(':'), address.size()));  // its port means nothing
   TUTTI_LOG(info, "tcp: interface {} (address {}), since {}; {} sockets per connection", way.interface,
-            way.from ? tutti::to_text(way.from) : tutti::to_text(route_to(way.to)), way.reason, sockets());
+            address, way.reason, sockets());
 }
 
 }  // namespace
