@@ -16,7 +16,7 @@ import threading
 import time
 import unittest
 
-PERF = os.environ.get("TUTTI_PERF", "tutti-perf")
+PERF = os.environ.get("PERF_PROGRAM", "tutti-perf")
 PATIENCE_S = 60  # for a run that ends by itself; a build with sanitizers on a busy machine is slow
 VERDICT = re.compile(r"# Out of bounds values : 0 OK")
 WRONG_COLUMNS = (8, 12)  # of a row: #wrong out of place and in place
@@ -27,7 +27,7 @@ ENDLESS = ("-N", "0", "-I", "20", "-w", "0")
 
 # What a launcher that started the tests themselves would have set.
 LAUNCHERS = re.compile(r"TUTTI_|OMPI_|PMIX?_|SLURM_|TORCHELASTIC_|MPI_|MASTER_|(LOCAL_)?(RANK|WORLD_SIZE)$")
-KEPT = ("TUTTI_PERF", "TUTTI_CACHE_DIR")
+KEPT = ("TUTTI_CACHE_DIR",)
 
 
 def rows(output):
