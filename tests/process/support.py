@@ -16,7 +16,7 @@ import threading
 import time
 import unittest
 
-PERF = os.environ.get("PERF_PROGRAM", "tutti-perf")
+PERF = os.environ["PERF_PROGRAM"]  # the path of tutti-perf
 PATIENCE_S = 60  # for a run that ends by itself; a build with sanitizers on a busy machine is slow
 VERDICT = re.compile(r"# Out of bounds values : 0 OK")
 WRONG_COLUMNS = (8, 12)  # of a row: #wrong out of place and in place
