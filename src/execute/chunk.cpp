@@ -6,6 +6,19 @@
 
 namespace tutti {
 
+namespace {
+
+/// Shorter results go through the cache anyway: the fence behind non-temporal stores would show.
+constexpr std::size_t kStreamedSlot = 1 << 10;
+
+/// How a pass writes an outgoing slot.
+reduce::Store slot_store(const Outlet& outlet, std::size_t bytes) noexcept {
+  return outlet.prefers_streaming() && bytes >= kStreamedSlot ? reduce::Store::streaming
+                                                              : reduce::Store::plain;
+}
+
+}  // namespace
+
 Run::Chunk Run::chunk_of(const Step& step, std::uint32_t chunk) const noexcept {
   const std::size_t offset = chunk * plan_->chunk_bytes;
   return {offset, std::min(plan_->chunk_bytes, step.bytes - offset)};
@@ -60,9 +73,10 @@ bool Run::send(const Step& step, std::uint32_t chunk) noexcept {
   } else {
     std::byte* slot = outlet.lease(part.bytes);
     if (slot == nullptr) return false;
+    const reduce::Store store = slot_store(outlet, part.bytes);
     for_each_stretch(step, part,
                      [&](const std::byte* source, std::byte* kept, std::size_t offset, std::size_t bytes) {
-                       reduce::copy({slot + offset, kept, reduce::Store::plain, step.store}, source, bytes);
+                       reduce::copy({slot + offset, kept, store, step.store}, source, bytes);
                      });
     outlet.commit(part.bytes, plan_->tag);
   }
@@ -71,11 +85,22 @@ bool Run::send(const Step& step, std::uint32_t chunk) noexcept {
 }
 
 /// The outgoing slot for the message that passes this chunk on, if it is the next to go and a slot is free.
-std::byte* Run::lease_fused(const Step& step, std::uint32_t chunk) noexcept {
-  if (step.fused_send == Step::kNone) return nullptr;
+Run::Fused Run::lease_fused(const Step& step, std::uint32_t chunk) noexcept {
+  if (step.fused_send == Step::kNone) return {};
   const Step& send = plan_->steps[step.fused_send];
-  if (!plan_->straight && !at_head(send.queue, step.fused_send, chunk)) return nullptr;
-  return send.out->outlet->lease(chunk_of(step, chunk).bytes);
+  if (!plan_->straight && !at_head(send.queue, step.fused_send, chunk)) return {};
+  Outlet& outlet = *send.out->outlet;
+  const std::size_t bytes = chunk_of(step, chunk).bytes;
+  std::byte* slot = outlet.lease(bytes);
+  return {slot, slot == nullptr ? reduce::Store::plain : slot_store(outlet, bytes),
+          slot != nullptr && step.target_is_dead};
+}
+
+/// Where a pass writes: memory, the slot, or both.
+reduce::Output Run::output_of(const Step& step, const Fused& fused, std::byte* target,
+                              std::size_t offset) noexcept {
+  return {fused.alone ? nullptr : target, fused.slot == nullptr ? nullptr : fused.slot + offset, step.store,
+          fused.store};
 }
 
 void Run::commit_fused(const Step& step, std::size_t bytes) noexcept {
@@ -96,14 +121,12 @@ bool Run::receive(std::uint32_t index, std::uint32_t chunk) noexcept {
   Inlet& inlet = *step.in.front()->inlet;
   const std::byte* message = inlet.borrow(part.bytes, plan_->tag);
   if (message == nullptr) return false;
-  std::byte* slot = lease_fused(step, chunk);
-  const bool skip_target = slot != nullptr && step.target_is_dead;
-  for_each_stretch(
-      step, part, [&](const std::byte*, std::byte* target, std::size_t offset, std::size_t bytes) {
-        std::byte* second = slot == nullptr ? nullptr : slot + offset;
-        reduce::copy({skip_target ? nullptr : target, second, step.store}, message + offset, bytes);
-      });
-  if (slot != nullptr) commit_fused(step, part.bytes);
+  const Fused fused = lease_fused(step, chunk);
+  for_each_stretch(step, part,
+                   [&](const std::byte*, std::byte* target, std::size_t offset, std::size_t bytes) {
+                     reduce::copy(output_of(step, fused, target, offset), message + offset, bytes);
+                   });
+  if (fused.slot != nullptr) commit_fused(step, part.bytes);
   inlet.release();
   return true;
 }
@@ -122,20 +145,19 @@ bool Run::reduce(std::uint32_t index, std::uint32_t chunk) noexcept {
     if (message == nullptr) return false;
     operands_[i < step.own_operand ? i : i + 1] = message;
   }
-  std::byte* slot = lease_fused(step, chunk);
-  const bool skip_target = slot != nullptr && step.target_is_dead;
+  const Fused fused = lease_fused(step, chunk);
   const auto operand_count = static_cast<int>(peers + 1);
   std::size_t passed = 0;
-  for_each_stretch(
-      step, part, [&](const std::byte* own, std::byte* target, std::size_t offset, std::size_t bytes) {
-        for (std::size_t i = 0; i <= peers && offset != passed; ++i) operands_[i] += offset - passed;
-        passed = offset;
-        operands_[step.own_operand] = own;
-        const reduce::Output output{skip_target ? nullptr : target, slot == nullptr ? nullptr : slot + offset,
-                                    step.store};
-        plan_->kernel(output, operands_.data(), operand_count, bytes / plan_->element_bytes, step.divisor);
-      });
-  if (slot != nullptr) commit_fused(step, part.bytes);
+  for_each_stretch(step, part,
+                   [&](const std::byte* own, std::byte* target, std::size_t offset, std::size_t bytes) {
+                     for (std::size_t i = 0; i <= peers && offset != passed; ++i)
+                       operands_[i] += offset - passed;
+                     passed = offset;
+                     operands_[step.own_operand] = own;
+                     plan_->kernel(output_of(step, fused, target, offset), operands_.data(), operand_count,
+                                   bytes / plan_->element_bytes, step.divisor);
+                   });
+  if (fused.slot != nullptr) commit_fused(step, part.bytes);
   for (Incoming* in : step.in) in->inlet->release();
   if (plan_->straight) return true;
   for (const std::uint32_t q : step.in_queues) ++queues_[q].issued;

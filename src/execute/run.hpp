@@ -58,7 +58,15 @@ class Run {
   bool reduce(std::uint32_t index, std::uint32_t chunk) noexcept;
   void copy(const Step& step, std::uint32_t chunk) noexcept;
 
-  std::byte* lease_fused(const Step& step, std::uint32_t chunk) noexcept;
+  /// The outgoing slot that a pass writes too.
+  struct Fused {
+    std::byte* slot = nullptr;  // nullptr: none, the pass writes memory only
+    tutti::reduce::Store store = tutti::reduce::Store::plain;
+    bool alone = false;  // the slot is all that has to be written
+  };
+  Fused lease_fused(const Step& step, std::uint32_t chunk) noexcept;
+  [[nodiscard]] static tutti::reduce::Output output_of(const Step& step, const Fused& fused,
+                                                       std::byte* target, std::size_t offset) noexcept;
   void commit_fused(const Step& step, std::size_t bytes) noexcept;
   [[nodiscard]] Chunk chunk_of(const Step& step, std::uint32_t chunk) const noexcept;
   [[nodiscard]] std::byte* at(const Pieces& pieces, std::size_t offset) const noexcept;

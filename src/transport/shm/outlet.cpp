@@ -23,6 +23,7 @@ ShmOutlet::ShmOutlet(std::shared_ptr<Station> station, Segment segment, std::vec
       station_(std::move(station)),
       segment_(std::move(segment)),
       readers_(std::move(readers)) {
+  prefer_streaming(stores_.streaming());
   static_assert(sizeof(ShmOutlet) <= 4 * kLine, "what every message touches is its first half");
   station_->sleeper.enroll(*this);
 }
@@ -56,17 +57,22 @@ bool ShmOutlet::send(const std::byte* data, std::size_t bytes, Tag tag) noexcept
     copy_small(slot, data, bytes);
   } else {
     TUTTI_ASSERT(bytes <= slot_bytes(), bytes, slot_bytes());
-    if (store_kind(bytes) == reduce::Store::plain)
-      std::memcpy(slot, data, bytes);
-    else
-      reduce::copy({.first = slot, .store_first = reduce::Store::streaming}, data, bytes);
+    fill(slot, data, bytes);
   }
   commit(bytes, tag);
   return true;
 }
 
-reduce::Store ShmOutlet::store_kind(std::size_t) const noexcept {
-  return reduce::Store::plain;  // the slots stay in the second-level cache, which is where the reader looks
+void ShmOutlet::fill(std::byte* slot, const std::byte* data, std::size_t bytes) noexcept {
+  std::size_t probed = 0;
+  if (stores_.probes(bytes)) {
+    probed = StoreChoice::kProbeBytes;
+    const auto start = Clock::now();
+    std::memcpy(slot, data, probed);
+    stores_.probed(Clock::now() - start);
+    prefer_streaming(stores_.streaming());
+  }
+  reduce::copy({.first = slot + probed, .store_first = stores_.of(bytes)}, data + probed, bytes - probed);
 }
 
 bool ShmOutlet::find_small_room() noexcept {

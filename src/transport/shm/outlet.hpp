@@ -9,6 +9,7 @@
 #include "transport/shm/fence.hpp"
 #include "transport/shm/segment.hpp"
 #include "transport/shm/station.hpp"
+#include "transport/shm/store_choice.hpp"
 
 namespace tutti::shm {
 
@@ -36,8 +37,7 @@ class ShmOutlet final : public Outlet, private Waiter {
   [[nodiscard]] bool find_large_room() noexcept;
   [[nodiscard]] bool refuse() noexcept;
   void ring(std::size_t word) noexcept;
-  /// How a message of so many bytes gets into its slot.
-  [[nodiscard]] reduce::Store store_kind(std::size_t bytes) const noexcept;
+  void fill(std::byte* slot, const std::byte* data, std::size_t bytes) noexcept;
 
   void mark() noexcept override;
   void unmark() noexcept override;
@@ -56,6 +56,7 @@ class ShmOutlet final : public Outlet, private Waiter {
   bool fenced_;
 
   bool marked_ = false;
+  StoreChoice stores_;
   std::uint64_t refused_at_ = ~std::uint64_t{0};  // messages sent when there was no room
   std::shared_ptr<Station> station_;
   Segment segment_;
