@@ -106,7 +106,9 @@ void ControlThread::run() noexcept {
   set_log_rank(tree_.rank);
   std::unique_lock lock(mutex_);
   try {
-    while (!stopping_ || (!flushed() && !passed(stop_by_))) serve(lock);
+    // A child that has not come yet would find a closed door, and take this rank for dead.
+    const auto owes_a_word = [this] { return !flushed() || (!awaited_.empty() && !failure_.failed()); };
+    while (!stopping_ || (owes_a_word() && !passed(stop_by_))) serve(lock);
     close_all();
   } catch (const std::exception& error) {
     failure_.report(Code::internal_error, tree_.rank,
