@@ -39,7 +39,7 @@ struct Settings {
       congestion_control;  // TUTTI_TCP_CONGESTION: "" leaves tutti to choose, "system" the kernel's own
   // Shared memory.
   std::size_t slot_bytes = 64 << 10;  // TUTTI_SHM_SLOT
-  int slots = 8;                      // TUTTI_SHM_SLOTS: per connection
+  int slots = 32;                     // TUTTI_SHM_SLOTS: per connection
 
   /// Defaults, then the configuration file (TUTTI_CONFIG_FILE or ~/.config/tutti.conf, lines NAME=VALUE with
   /// # comments), then TUTTI_* of the environment. Throws invalid_argument naming the variable, its value and

@@ -7,13 +7,12 @@ namespace tutti::shm {
 ShmInlet::ShmInlet(std::shared_ptr<Station> station, Segment segment, int writer, std::uint32_t index)
     : Inlet(false),
       fenced_(station->neighbours.fenced()),
-      slot_mask_(segment.geometry().slots - 1),
+      walk_(segment.geometry().ring_bytes()),
       small_(segment.small()),
       own_(&segment.readers()[index]),
       waits_(&segment.waits()),
       headers_(segment.headers()),
       slots_(segment.slots()),
-      slot_bytes_(segment.geometry().slot_bytes),
       writer_(writer),
       index_(index),
       station_(std::move(station)),
@@ -28,10 +27,12 @@ ShmInlet::~ShmInlet() {
 
 void ShmInlet::release() noexcept {
   // release: this rank's reads of the payload come before the writer's next write into it.
-  if (borrowed_small_)
+  if (borrowed_small_) {
     own_->small_released.store(++small_taken_, std::memory_order_release);
-  else
+  } else {
+    walk_.advance(borrowed_bytes_);
     own_->large_released.store(++large_taken_, std::memory_order_release);
+  }
   publisher_barrier(fenced_);
   // relaxed: only whether to ring; the barrier above orders it after the release (fence.hpp).
   if (waits_->writer.load(std::memory_order_relaxed) != 0) [[unlikely]] {
@@ -50,7 +51,7 @@ const std::byte* ShmInlet::refuse_small(std::uint64_t header, std::size_t bytes,
 const std::byte* ShmInlet::refuse_large(std::uint64_t header, std::size_t bytes, Tag tag) noexcept {
   note_refusal(bytes, tag);
   if (same_large_number(header, large_header(large_taken_ + 1, 0))) [[unlikely]]
-    report_mismatch(headers_[large_taken_ & slot_mask_].bytes, static_cast<Tag>(header));
+    report_mismatch(headers_[large_taken_ % kHeaders].bytes, static_cast<Tag>(header));
   return look_again_if_armed();
 }
 
@@ -103,7 +104,7 @@ void ShmInlet::inspect() noexcept {
   const std::uint64_t small_awaited = small_header(small_taken_ + 1, 0, 0);
   const std::uint64_t large_awaited = large_header(large_taken_ + 1, 0);
   const SmallLine& small = small_[small_taken_ % kSmallLines];
-  const LargeHeader& large = headers_[large_taken_ & slot_mask_];
+  const LargeHeader& large = headers_[large_taken_ % kHeaders];
   // acquire, and the other ring first: what it shows was published after all that came before.
   if (refused_bytes_ > kSmallBytes) {
     const std::uint64_t header = small.header.load(std::memory_order_acquire);

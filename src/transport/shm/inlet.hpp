@@ -27,13 +27,14 @@ class ShmInlet final : public Inlet, private Waiter {
       borrowed_small_ = true;
       return line.payload;
     }
-    LargeHeader& line = headers_[large_taken_ & slot_mask_];
+    LargeHeader& line = headers_[large_taken_ % kHeaders];
     // acquire: length and payload were written before the header.
     const std::uint64_t header = line.header.load(std::memory_order_acquire);
     if (header != large_header(large_taken_ + 1, tag) || line.bytes != bytes) [[unlikely]]
       return refuse_large(header, bytes, tag);
     borrowed_small_ = false;
-    return slots_ + (large_taken_ & slot_mask_) * slot_bytes_;
+    borrowed_bytes_ = bytes;
+    return slots_ + walk_.offset();
   }
   void release() noexcept override;
 
@@ -52,7 +53,8 @@ class ShmInlet final : public Inlet, private Waiter {
   // Touched by every message; nothing else shares these lines.
   bool borrowed_small_ = false;
   bool fenced_;
-  std::uint32_t slot_mask_;
+  std::size_t borrowed_bytes_ = 0;  // of a large message
+  RingWalk walk_;
   SmallLine* small_;
   std::uint64_t small_taken_ = 0;
   std::uint64_t large_taken_ = 0;
@@ -60,7 +62,6 @@ class ShmInlet final : public Inlet, private Waiter {
   WaitLines* waits_;
   LargeHeader* headers_;
   std::byte* slots_;
-  std::uint64_t slot_bytes_;
 
   // What was asked for when nothing had come.
   std::uint64_t refused_at_ = ~std::uint64_t{0};  // messages taken by then

@@ -187,12 +187,12 @@ void Neighbours::mourn(LinkId id) {
   if (rank >= 0) {
     Peer& peer = peers_[static_cast<std::size_t>(rank)];
     peer.left = peer.bell_owner != nullptr && peer.bell_owner->closed();
-    if (!peer.left)
-      report(Code::remote_error, rank,
-             fmt::format("{} has died: its shared-memory socket ended without a farewell; see that rank's "
-                         "output, and the "
-                         "kernel's log for the out-of-memory killer",
-                         name_of(rank)));
+    if (!peer.left && world_.failure != nullptr)
+      world_.failure->suspect(Code::remote_error, rank,
+                              fmt::format("{} has died: its shared-memory socket ended without a farewell; "
+                                          "see that rank's output, and the kernel's log for the "
+                                          "out-of-memory killer",
+                                          name_of(rank)));
   }
   drop(id);
 }

@@ -13,18 +13,20 @@ ShmOutlet::ShmOutlet(std::shared_ptr<Station> station, Segment segment, std::vec
     : Outlet(segment.geometry().slot_bytes, false),
       small_(segment.small()),
       small_limit_(kSmallLines),
-      large_limit_(segment.geometry().slots),
+      large_limit_(kHeaders),
+      byte_limit_(segment.geometry().ring_bytes()),
+      walk_(segment.geometry().ring_bytes()),
       slots_(segment.slots()),
       headers_(segment.headers()),
       waits_(&segment.waits()),
-      slot_mask_(segment.geometry().slots - 1),
       wait_words_(static_cast<std::uint16_t>((readers.size() + 63) / 64)),
       fenced_(station->neighbours.fenced()),
       station_(std::move(station)),
       segment_(std::move(segment)),
       readers_(std::move(readers)) {
   prefer_streaming(stores_.streaming());
-  static_assert(sizeof(ShmOutlet) <= 4 * kLine, "what every message touches is its first half");
+  static_assert(sizeof(ShmOutlet) <= 5 * kLine + sizeof(ends_),
+                "what every message touches is its first half");
   station_->sleeper.enroll(*this);
 }
 
@@ -38,8 +40,10 @@ void ShmOutlet::commit(std::size_t bytes, Tag tag) noexcept {
     // release: the payload is there before its header.
     line.header.store(small_header(++small_sent_, bytes, tag), std::memory_order_release);
   } else {
-    LargeHeader& header = headers_[large_sent_ & slot_mask_];
+    LargeHeader& header = headers_[large_sent_ % kHeaders];
     header.bytes = bytes;
+    ends_[large_sent_ % kHeaders] = walk_.after(bytes);
+    walk_.advance(bytes);
     // release: length and payload are there before the header.
     header.header.store(large_header(++large_sent_, tag), std::memory_order_release);
   }
@@ -84,13 +88,16 @@ bool ShmOutlet::find_small_room() noexcept {
   return small_sent_ != small_limit_ || (refuse() && find_small_room());
 }
 
-bool ShmOutlet::find_large_room() noexcept {
+bool ShmOutlet::find_large_room(std::size_t bytes) noexcept {
   std::uint64_t released = ~std::uint64_t{0};
   // acquire: the readers have done with the slots before we write into them again.
   for (std::uint32_t i = 0; i < segment_.geometry().readers; ++i)
     released = std::min(released, segment_.readers()[i].large_released.load(std::memory_order_acquire));
-  large_limit_ = released + segment_.geometry().slots;
-  return large_sent_ != large_limit_ || (refuse() && find_large_room());
+  large_limit_ = released + kHeaders;
+  const std::uint64_t freed = released == 0 ? 0 : ends_[(released - 1) % kHeaders];
+  byte_limit_ = freed + segment_.geometry().ring_bytes();
+  const bool room = large_sent_ != large_limit_ && walk_.after(bytes) <= byte_limit_;
+  return room || (refuse() && find_large_room(bytes));
 }
 
 // Whether to look once more: the rank is about to sleep, and did not know until now that it waits for this.

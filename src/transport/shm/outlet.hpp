@@ -1,6 +1,7 @@
 // The writer's end of a connection.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -24,9 +25,10 @@ class ShmOutlet final : public Outlet, private Waiter {
         return nullptr;
       return small_[small_sent_ % kSmallLines].payload;
     }
-    if (large_sent_ == large_limit_ && !find_large_room()) [[unlikely]]
+    if ((large_sent_ == large_limit_ || walk_.after(bytes) > byte_limit_) && !find_large_room(bytes))
+        [[unlikely]]
       return nullptr;
-    return slots_ + (large_sent_ & slot_mask_) * slot_bytes();
+    return slots_ + walk_.offset();
   }
   void commit(std::size_t bytes, Tag tag) noexcept override;
   [[nodiscard]] bool send(const std::byte* data, std::size_t bytes, Tag tag) noexcept override;
@@ -34,7 +36,7 @@ class ShmOutlet final : public Outlet, private Waiter {
 
  private:
   [[nodiscard]] bool find_small_room() noexcept;
-  [[nodiscard]] bool find_large_room() noexcept;
+  [[nodiscard]] bool find_large_room(std::size_t bytes) noexcept;
   [[nodiscard]] bool refuse() noexcept;
   void ring(std::size_t word) noexcept;
   void fill(std::byte* slot, const std::byte* data, std::size_t bytes) noexcept;
@@ -47,11 +49,12 @@ class ShmOutlet final : public Outlet, private Waiter {
   std::uint64_t small_sent_ = 0;
   std::uint64_t small_limit_;  // reached: look at how far the readers are
   std::uint64_t large_sent_ = 0;
-  std::uint64_t large_limit_;
+  std::uint64_t large_limit_;  // likewise, of messages
+  std::uint64_t byte_limit_;   // and of positions in the ring
+  RingWalk walk_;
   std::byte* slots_;
   LargeHeader* headers_;
   WaitLines* waits_;
-  std::uint32_t slot_mask_;
   std::uint16_t wait_words_;
   bool fenced_;
 
@@ -61,6 +64,7 @@ class ShmOutlet final : public Outlet, private Waiter {
   std::shared_ptr<Station> station_;
   Segment segment_;
   std::vector<int> readers_;
+  std::array<std::uint64_t, kHeaders> ends_{};  // of the last large messages: their position's end
 };
 
 }  // namespace tutti::shm

@@ -56,10 +56,11 @@ std::size_t Geometry::headers_offset() const noexcept {
   return small_offset() + kSmallLines * sizeof(SmallLine);
 }
 std::size_t Geometry::slots_offset() const noexcept {
-  return round_up(headers_offset() + slots * sizeof(LargeHeader), kPageBytes);
+  return round_up(headers_offset() + kHeaders * sizeof(LargeHeader), kPageBytes);
 }
 std::size_t Geometry::bytes() const noexcept {
-  return round_up(slots_offset() + slots * slot_bytes, kPageBytes);
+  return round_up(slots_offset() + ring_bytes() + slot_bytes,
+                  kPageBytes);  // a message may begin at the ring's end
 }
 
 bool Geometry::valid() const noexcept {

@@ -3,8 +3,12 @@
 //   who waits   one line a direction: a bit for each reader that sleeps, a bit for the writer
 //   readers     a line each: how many messages of each ring it has given back; written by that reader only
 //   small ring  64 lines: header and up to 56 bytes of payload in one cache line, so that a message is one
-//   transfer headers     a line for each slot of the large ring slots       the large ring's payloads,
-//   page-aligned, touched by nothing else
+//   transfer headers     a line for each of the last 128 large messages ring        the large messages'
+//   payloads, one behind the other; page-aligned, touched by nothing else
+//
+// Large messages take turns over the whole ring, whatever their length: with 2 MiB, more than a second-level
+// cache, a line that is written again has left the reader's cache for the shared one, where taking it back
+// costs a fifth.
 //
 // A message of up to kSmallBytes goes through the small ring, any other through the large one; both ends know
 // the length, so each knows where the next message is. A header is one 64-bit word that holds the message's
@@ -25,6 +29,7 @@ namespace tutti::shm {
 inline constexpr std::size_t kLine = 64;
 inline constexpr std::size_t kSmallBytes = 56;
 inline constexpr std::uint32_t kSmallLines = 64;
+inline constexpr std::uint32_t kHeaders = 128;
 inline constexpr int kMaxReaders = 512;
 
 struct alignas(kLine) SmallLine {
@@ -66,8 +71,10 @@ static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 /// What decides where everything lies.
 struct Geometry {
   std::uint32_t readers = 1;
-  std::uint32_t slots = 8;              // a power of two
-  std::uint64_t slot_bytes = 64 << 10;  // a multiple of a line
+  std::uint32_t slots = 32;             // how many of the largest messages the ring holds
+  std::uint64_t slot_bytes = 64 << 10;  // the largest message; a multiple of a line
+
+  [[nodiscard]] std::uint64_t ring_bytes() const noexcept { return slots * slot_bytes; }
 
   [[nodiscard]] std::size_t small_offset() const noexcept;
   [[nodiscard]] std::size_t headers_offset() const noexcept;
@@ -80,6 +87,33 @@ struct Geometry {
   /// default-sized slots shrink as the ranks grow, so that a rank's connections to all others keep their sum
   /// (down to 8 KiB a slot).
   [[nodiscard]] static Geometry of(const Settings& settings, int readers, int local_ranks);
+};
+
+/// Where large messages lie: both ends walk the ring alike, as both know every length. Positions count bytes
+/// from the connection's beginning, skipped ones included.
+class RingWalk {
+ public:
+  explicit RingWalk(std::uint64_t ring_bytes) noexcept : ring_bytes_(ring_bytes) {}
+
+  /// Where in the ring the next message begins. One that begins near the end runs on beyond it: there is room
+  /// behind.
+  [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
+  /// The position after a message of `bytes`.
+  [[nodiscard]] std::uint64_t after(std::uint64_t bytes) const noexcept {
+    const std::uint64_t length = (bytes + kLine - 1) & ~(kLine - 1);
+    return offset_ + length < ring_bytes_ ? position_ + length : position_ - offset_ + ring_bytes_;
+  }
+  void advance(std::uint64_t bytes) noexcept {
+    const std::uint64_t next = after(bytes);
+    offset_ += next - position_;
+    if (offset_ == ring_bytes_) offset_ = 0;
+    position_ = next;
+  }
+
+ private:
+  std::uint64_t ring_bytes_;
+  std::uint64_t position_ = 0;
+  std::uint64_t offset_ = 0;  // position_ within the ring
 };
 
 /// A mapped segment.
