@@ -7,6 +7,8 @@ namespace {
 
 /// More plans than this are thrown away and made anew.
 constexpr std::size_t kMostPlans = 1024;
+/// A round runs so many chunks ahead of the next: with one, both ends wait for each other at every chunk.
+constexpr int kLag = 4;
 /// Point-to-point messages have connections of their own.
 constexpr int kTransferLane = 1 << 10;
 
@@ -90,7 +92,7 @@ std::unique_ptr<Plan> Communicator::make_plan(const Call& call) {
     choice.chunk_bytes = situation_.chunk_bytes != 0 ? choice.chunk_bytes : situation_.largest_chunk;
   parameters.lanes = choice.lanes;
   parameters.chunk_bytes = choice.chunk_bytes;
-  parameters.lag = choice.pipelines ? 1 : 0;
+  parameters.lag = choice.pipelines ? kLag : 0;
   TUTTI_LOG(info, "{}", choice.why);
   const Shape shape{size(), call.root, situation_.ground.host_of};
   return compile(
@@ -121,7 +123,8 @@ void Communicator::finalize() {
 }
 
 void Communicator::abort(const std::string& sentence) noexcept {
-  failure_.report(Code::remote_error, rank(), fmt::format("rank {} aborted: {}", rank(), sentence));
+  if (!failure_.failed())  // giving up because of a failure is no cause of its own
+    failure_.report(Code::remote_error, rank(), fmt::format("rank {} aborted: {}", rank(), sentence));
   if (control_) control_->abort(Code::remote_error, sentence);
 }
 

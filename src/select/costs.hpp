@@ -16,7 +16,7 @@ struct WireCost {
 };
 
 struct Costs {
-  WireCost shared_memory{100, 15, 0.025};
+  WireCost shared_memory{100, 100, 0.025};
   WireCost tcp{4'000, 1'500, 0.16};
   double reduce_ns_per_byte = 0.03;  // two inputs in the cache, per byte of result
   double wake_ns = 5'000;            // where ranks outnumber cores: until a sleeper runs

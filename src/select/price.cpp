@@ -7,6 +7,11 @@
 namespace tutti {
 namespace {
 
+/// A pass that writes a second place takes so much longer, as a share of a copy.
+constexpr double kFusedShare = 0.4;
+/// Messages of several chunks that go one after the other wait for their last chunk at every round.
+constexpr double kUnpipelined = 1.1;
+
 /// A message under way.
 struct Flight {
   double first;  // when its first chunk can be read
@@ -22,7 +27,8 @@ class Clocks {
         chunk_(static_cast<double>(bid.chunk_bytes)),
         now_(bid.programs.size(), 0.0),
         busy_(bid.programs.size(), 0.0),
-        next_(bid.programs.size(), 0) {}
+        next_(bid.programs.size(), 0),
+        latest_(bid.programs.size(), nullptr) {}
 
   void run() {
     const int rounds = bid_.programs.empty() ? 0 : bid_.programs.front().rounds();
@@ -71,6 +77,8 @@ class Clocks {
 
   void send(std::size_t rank, const Operation& operation) {
     const double bytes = static_cast<double>(operation.blocks.size()) * block_bytes_;
+    // A message that the pass before has just made leaves with that pass, if the wire has slots.
+    const bool fused = latest_[rank] != nullptr && latest_[rank]->blocks == operation.blocks;
     bool wrote_for_host = false;  // a multicast writes once for all ranks of the host
     double host_first = 0;
     for (const Rank peer : operation.peers) {
@@ -78,9 +86,10 @@ class Clocks {
       const bool shared = local(rank, peer) && operation.peers.size() > 1;
       double first = host_first;
       if (!shared || !wrote_for_host) {
-        first = now_[rank] +
-                (cost.overhead_ns + std::min(bytes, chunk_) * cost.ns_per_byte) * ground_.ranks_per_core;
-        work(rank, cost.overhead_ns + bytes * cost.ns_per_byte);
+        const double per_byte =
+            fused && local(rank, peer) ? cost.ns_per_byte * kFusedShare : cost.ns_per_byte;
+        first = now_[rank] + (cost.overhead_ns + std::min(bytes, chunk_) * per_byte) * ground_.ranks_per_core;
+        work(rank, cost.overhead_ns + bytes * per_byte);
         if (shared) host_first = first;
         wrote_for_host = wrote_for_host || shared;
       }
@@ -107,6 +116,7 @@ class Clocks {
       ns += cost.overhead_ns + bytes * per_byte;
     }
     work(rank, ns);
+    latest_[rank] = &operation;
     const double tail = std::min(bytes, chunk_) / std::max(bytes, 1.0) * ns * ground_.ranks_per_core;
     now_[rank] = std::max(now_[rank], last + tail);
   }
@@ -117,6 +127,7 @@ class Clocks {
   double chunk_;
   std::vector<double> now_, busy_;
   std::vector<std::size_t> next_;
+  std::vector<const Operation*> latest_;  // what each rank received or reduced last
   std::vector<const Operation*> arrivals_;
   std::vector<std::vector<const Operation*>> pending_;
   std::map<std::pair<int, int>, std::deque<Flight>> flights_;
@@ -133,10 +144,11 @@ double memory_ns(const Bid& bid, const Ground& ground) {
 
 double price(const Bid& bid, const Ground& ground) {
   if (bid.programs.size() < 2) return 0;
-  if (!bid.pipelines || bid.block_bytes <= bid.chunk_bytes) {
+  const bool whole = bid.block_bytes <= bid.chunk_bytes;
+  if (whole || !bid.pipelines) {
     Clocks clocks(bid, ground, bid.block_bytes);
     clocks.run();
-    return clocks.last() + memory_ns(bid, ground);
+    return clocks.last() * (whole ? 1 : kUnpipelined) + memory_ns(bid, ground);
   }
   // A pipeline: the first chunk goes all the way, then one chunk follows the other at the busiest rank's
   // pace.

@@ -1,6 +1,7 @@
 #include "select/select.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <set>
 
 #include <fmt/core.h>
@@ -43,22 +44,13 @@ std::vector<const Algorithm*> candidates(const Situation& situation, const Reque
   return fitting;
 }
 
-std::vector<std::size_t> chunk_sizes(const Situation& situation) {
-  if (situation.chunk_bytes != 0) {
-    return {std::max<std::size_t>(64, std::min(situation.chunk_bytes, situation.largest_chunk) / 64 * 64)};
-  }
-  std::vector<std::size_t> sizes;
-  for (std::size_t size = situation.largest_chunk; size >= (16 << 10) && sizes.size() < 3; size /= 2)
-    sizes.push_back(size);
-  if (sizes.empty()) sizes.push_back(situation.largest_chunk);
-  return sizes;
-}
-
-std::vector<Program> all_programs(const Algorithm& algorithm, const Shape& shape) {
-  std::vector<Program> programs;
-  programs.reserve(static_cast<std::size_t>(shape.size));
-  for (Rank r = 0; r < shape.size; ++r) programs.push_back(algorithm.make(shape, r));
-  return programs;
+/// A block is cut into about four chunks, so that both ends of a message are at work: not so small that the
+/// cost of a message shows, and not at all where the whole is brief.
+std::size_t chunk_size(const Situation& situation, std::size_t block_bytes) {
+  constexpr std::size_t kWhole = 32 << 10, kLeast = 16 << 10;
+  std::size_t chunk = situation.chunk_bytes;
+  if (chunk == 0) chunk = block_bytes <= kWhole ? kWhole : std::max(kLeast, std::bit_floor(block_bytes / 4));
+  return std::max<std::size_t>(64, std::min(chunk, situation.largest_chunk) / 64 * 64);
 }
 
 }  // namespace
@@ -69,17 +61,14 @@ Choice choose(const Situation& situation, const Request& request) {
   Choice best;
   std::string others;
   for (const Algorithm* algorithm : candidates(situation, request, shape)) {
-    const auto programs = all_programs(*algorithm, shape);
+    const auto programs = make_programs(*algorithm, shape);
     const auto blocks = static_cast<std::size_t>(std::max(1, programs.front().blocks()));
-    double cheapest = 0;
-    for (const std::size_t chunk : chunk_sizes(situation)) {
-      const Bid bid{programs, (request.total_bytes + blocks - 1) / blocks, chunk, algorithm->pipelines};
-      const double expected = price(bid, situation.ground);
-      if (cheapest == 0 || expected < cheapest) cheapest = expected;
-      if (best.algorithm != nullptr && expected >= best.expected_ns) continue;
-      best = {algorithm, std::max(1, situation.lanes), chunk, algorithm->pipelines, expected, {}};
-    }
-    others += fmt::format("{}{} {:.1f}", others.empty() ? "" : ", ", algorithm->name, cheapest / 1000);
+    const std::size_t block_bytes = (request.total_bytes + blocks - 1) / blocks;
+    const std::size_t chunk = chunk_size(situation, block_bytes);
+    const double expected = price({programs, block_bytes, chunk, algorithm->pipelines}, situation.ground);
+    others += fmt::format("{}{} {:.1f}", others.empty() ? "" : ", ", algorithm->name, expected / 1000);
+    if (best.algorithm != nullptr && expected >= best.expected_ns) continue;
+    best = {algorithm, std::max(1, situation.lanes), chunk, algorithm->pipelines, expected, {}};
   }
   if (best.algorithm == nullptr) {
     fail(Code::invalid_usage, "no algorithm for {} of {} ranks{}", name_of(request.collective),

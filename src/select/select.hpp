@@ -1,4 +1,4 @@
-// The selector: prices every candidate (algorithm, lanes, chunk size) and takes the cheapest. A pure function
+// The selector: prices every algorithm that fits, with the chunk size that suits it, and takes the cheapest. A pure function
 // of what all ranks know alike, so that all choose the same.
 #pragma once
 
