@@ -101,9 +101,13 @@ inline bool divides(Operator op) {
 
 template <typename T>
 T divided(T value, std::int64_t divisor) {
-  if constexpr (std::is_same_v<T, std::uint64_t>) return value / static_cast<std::uint64_t>(divisor);
-  if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<std::int64_t>(value) / divisor);
-  return value / static_cast<T>(divisor);
+  if constexpr (std::is_same_v<T, std::uint64_t>) {
+    return value / static_cast<std::uint64_t>(divisor);
+  } else if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>(static_cast<std::int64_t>(value) / divisor);
+  } else {
+    return value / static_cast<T>(divisor);
+  }
 }
 
 template <typename T>
