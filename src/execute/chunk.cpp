@@ -9,7 +9,7 @@ namespace tutti {
 namespace {
 
 /// Shorter results go through the cache anyway: the fence behind non-temporal stores would show.
-constexpr std::size_t kStreamedSlot = 1 << 10;
+constexpr std::size_t kStreamedSlot = 2 << 10;
 
 /// How a pass writes an outgoing slot.
 reduce::Store slot_store(const Outlet& outlet, std::size_t bytes) noexcept {

@@ -15,9 +15,9 @@ namespace tutti::shm {
 class StoreChoice {
  public:
   /// Shorter messages are written plainly: the fence behind non-temporal stores would show.
-  static constexpr std::size_t kLeastBytes = 1 << 10;
+  static constexpr std::size_t kLeastBytes = 2 << 10;
   /// What a probe writes plainly, the first bytes of a message.
-  static constexpr std::size_t kProbeBytes = 4 << 10;
+  static constexpr std::size_t kProbeBytes = 2 << 10;
 
   [[nodiscard]] bool streaming() const noexcept { return streaming_; }
   [[nodiscard]] reduce::Store of(std::size_t bytes) const noexcept {
@@ -25,7 +25,7 @@ class StoreChoice {
   }
   /// Whether this message begins with a probe.
   [[nodiscard]] bool probes(std::size_t bytes) noexcept {
-    return bytes >= 2 * kProbeBytes && (++messages_ % kProbeEvery) == 0;
+    return bytes >= kProbeBytes && (++messages_ % kProbeEvery) == 0;
   }
   /// How long a probe took. One slow probe may be an interruption, so it takes two of a kind to change.
   void probed(Clock::duration time) noexcept {
@@ -36,8 +36,9 @@ class StoreChoice {
 
  private:
   static constexpr std::uint32_t kProbeEvery = 16;
-  // 16 GB/s: beyond it a reader that finds its data in a cache gains more than the writer loses.
-  static constexpr Clock::duration kSlowProbe = std::chrono::nanoseconds(250);
+  // 8 GB/s, the clock's own time taken off: slower, the reader gains less from finding the data in a cache
+  // than the writer loses. Near and far are a factor of five apart on either side.
+  static constexpr Clock::duration kSlowProbe = std::chrono::nanoseconds(300);
 
   std::uint32_t messages_ = 0;
   bool streaming_ = true;
