@@ -34,6 +34,7 @@ ControlThread::Link* ControlThread::link_to(int rank) {
 
 // A tree has no circles: each rank passes it on once.
 void ControlThread::tell_all(const FailureReport& verdict, const Link* except) {
+  told_ = true;
   const std::string payload = pack(verdict);
   for (const auto& link : links_)
     if (link.get() != except && link->rank >= 0) tell(*link, FrameType::failure, payload);
@@ -77,8 +78,7 @@ void ControlThread::handle_hello(Link& link, const Frame& frame) {
   awaited_.erase(awaited);
   tell(link, FrameType::hello, Packer().number(tree_.rank).text(describe_self()).bytes());
   // What was said to all before this child came.
-  if (failure_.failed())
-    tell(link, FrameType::failure, pack({failure_.code(), failure_.rank(), failure_.sentence()}));
+  if (failure_.failed()) tell(link, FrameType::failure, pack(own_failure(failure_)));
   if (left_) tell(link, FrameType::goodbye, "");
 }
 
@@ -161,7 +161,7 @@ std::vector<std::string> ControlThread::all_gather(std::string mine, Deadline de
   std::unique_lock lock(mutex_);
   if (departed_ >= 0 && !failure_.failed()) report_departed();
   wake();
-  failure_.check();
+  check_failure(lock);
   const std::uint64_t sequence = next_sequence_++;
   waiting_for_ = sequence;
   result_.reset();
@@ -175,6 +175,12 @@ std::vector<std::string> ControlThread::all_gather(std::string mine, Deadline de
   return std::move(result_->by_rank);
 }
 
+// The thread needs the mutex to hear the verdict.
+void ControlThread::check_failure(std::unique_lock<std::mutex>& lock) {
+  while (failure_.failed() && !failure_.settled()) changed_.wait_for(lock, kGlance);
+  failure_.check();
+}
+
 void ControlThread::fail_gather(std::unique_lock<std::mutex>& lock, std::uint64_t sequence) {
   if (!failure_.failed()) answer_who_has_not_come(sequence);
   wake();
@@ -182,7 +188,7 @@ void ControlThread::fail_gather(std::unique_lock<std::mutex>& lock, std::uint64_
   while (!not_come_ && !failure_.failed() && !passed(answer))
     changed_.wait_until(lock, std::min(answer, Clock::now() + kGlance));
   waiting_for_.reset();
-  failure_.check();
+  check_failure(lock);
   fail(Code::timeout,
        "{} of {} did not come in time to an exchange over the control plane, of which rank {} is part",
        not_come_.value_or("some ranks (rank 0 does not say which)"), tree_.size, tree_.rank);
@@ -190,8 +196,11 @@ void ControlThread::fail_gather(std::unique_lock<std::mutex>& lock, std::uint64_
 
 void ControlThread::abort(std::string sentence) {
   const std::lock_guard lock(mutex_);
-  tell_all({Code::remote_error, tree_.rank, fmt::format("rank {} aborted: {}", tree_.rank, sentence)},
-           nullptr);
+  if (!failure_.failed())
+    tell_all({Code::remote_error, tree_.rank, fmt::format("rank {} aborted: {}", tree_.rank, sentence)},
+             nullptr);
+  else if (!told_)
+    tell_all(own_failure(failure_), nullptr);
   wake();
 }
 

@@ -4,7 +4,7 @@
 //
 // What it reports goes into the communicator's Failure: a neighbour that died (its connection closed without
 // goodbye), that has not answered for control_timeout_ms, or that aborted. Whoever notices tells the whole
-// tree.
+// tree. What others put into the Failure it tells the tree too, within heartbeat_ms.
 //
 // all_gather() is called by one thread at a time, in the same order on all ranks; abort() and leave() by any
 // thread.
@@ -41,8 +41,8 @@ class ControlPlane {
   /// What every rank gave, by rank. Throws timeout naming who has not come, or the recorded failure.
   [[nodiscard]] std::vector<std::string> all_gather(std::string mine, Deadline deadline);
 
-  /// Tells every other rank: its Failure gets remote_error "rank R aborted: <sentence>". This rank's own is
-  /// the caller's business.
+  /// Tells every other rank: its Failure gets this rank's own, or, where there is none, remote_error "rank R
+  /// aborted: <sentence>". This rank's own is the caller's business.
   void abort(Code code, std::string sentence) noexcept;
 
   /// The orderly end: says goodbye, so that the closing is no death. A rank that lies between others in the

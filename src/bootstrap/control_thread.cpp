@@ -80,6 +80,7 @@ void ControlThread::connect_to_parent(const Membership& membership,
 ControlThread::~ControlThread() {
   try {
     const std::lock_guard lock(mutex_);
+    if (!left_ && failure_.failed() && !told_) tell_all(own_failure(failure_), nullptr);
     if (!left_ && !failure_.failed())
       tell_all({Code::remote_error, tree_.rank,
                 fmt::format("rank {} ({}) gave its communicator up without finishing it", tree_.rank,
@@ -107,7 +108,7 @@ void ControlThread::run() noexcept {
   std::unique_lock lock(mutex_);
   try {
     // A child that has not come yet would find a closed door, and take this rank for dead.
-    const auto owes_a_word = [this] { return !flushed() || (!awaited_.empty() && !failure_.failed()); };
+    const auto owes_a_word = [this] { return !flushed() || !awaited_.empty(); };
     while (!stopping_ || (owes_a_word() && !passed(stop_by_))) serve(lock);
     close_all();
   } catch (const std::exception& error) {
@@ -123,6 +124,7 @@ void ControlThread::serve(std::unique_lock<std::mutex>& lock) {
   drop_closed();
   accept_all();
   keep_time();
+  tell_own_failure();
 }
 
 // Sleeps until a socket, a caller or the clock has something to do. Callers may queue frames meanwhile; the
@@ -195,6 +197,13 @@ void ControlThread::keep_time() {
                       ranks_text(awaited_), tree_.rank, duration_text(settings_.init_timeout_ms))},
          nullptr);
   awaited_.clear();
+}
+
+// What a transport or a stalled call has reported: the others wait for this rank in vain.
+void ControlThread::tell_own_failure() {
+  if (told_ || left_ || !failure_.settled()) return;
+  tell_all(own_failure(failure_), nullptr);
+  changed_.notify_all();
 }
 
 void ControlThread::drop_closed() {

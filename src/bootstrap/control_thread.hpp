@@ -67,6 +67,7 @@ class ControlThread {
   void handle_closing(Link& link);
   void report_departed();
   void keep_time();
+  void tell_own_failure();
   void drop_closed();
   void close_all();
   [[nodiscard]] bool flushed() const;
@@ -79,6 +80,7 @@ class ControlThread {
   void contribute(std::uint64_t sequence, int rank, std::string_view bytes);
   void answer_who_has_not_come(std::uint64_t sequence);
   [[nodiscard]] Link* link_to(int rank);
+  void check_failure(std::unique_lock<std::mutex>& lock);
   [[noreturn]] void fail_gather(std::unique_lock<std::mutex>& lock, std::uint64_t sequence);
   void wake() noexcept;
 
@@ -101,6 +103,7 @@ class ControlThread {
   std::optional<Exchange> result_;            // it, when it has come
   std::optional<std::string> not_come_;       // or who keeps it from coming
   int departed_ = -1;                         // a neighbour that said goodbye
+  bool told_ = false;                         // the others know of a failure
   bool left_ = false;
   bool stopping_ = false;
   Deadline stop_by_{};

@@ -30,6 +30,10 @@ std::string duration_text(long long milliseconds) {
   return fmt::format("{:.3g} s", static_cast<double>(milliseconds) / 1000);
 }
 
+FailureReport own_failure(const Failure& failure) {
+  return {failure.code(), failure.rank(), failure.sentence()};
+}
+
 std::string pack(const FailureReport& verdict) {
   return Packer().number(static_cast<int>(verdict.code)).number(verdict.rank).text(verdict.sentence).take();
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/failure.hpp"
 
 namespace tutti {
 
@@ -24,6 +25,7 @@ struct FailureReport {
   std::string sentence;
 };
 [[nodiscard]] std::string pack(const FailureReport& verdict);
+[[nodiscard]] FailureReport own_failure(const Failure& failure);
 /// What cannot be read becomes an internal_error that says so.
 [[nodiscard]] FailureReport unpack_report(std::string_view payload);
 

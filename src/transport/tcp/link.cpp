@@ -21,11 +21,13 @@ void Link::fail(Code code, int rank, std::string sentence) noexcept {
 void Link::lost(const Moved& how, std::size_t messages, std::size_t bytes) noexcept {
   const std::string what =
       how.error == 0 ? "closed the connection" : "lost the connection: " + errno_text(how.error);
-  fail(Code::remote_error, peer_,
-       fmt::format(
-           "{} {} while {} message{} ({}) {} due at rank {} (lane {}); look at what rank {} logged last",
-           peer_text_, what, messages, messages == 1 ? "" : "s", size_text(bytes),
-           messages == 1 ? "was" : "were", rank_, lane_, peer_));
+  broken_ = true;
+  failure_.suspect(
+      Code::remote_error, peer_,
+      fmt::format(
+          "{} {} while {} message{} ({}) {} due at rank {} (lane {}); look at what rank {} logged last",
+          peer_text_, what, messages, messages == 1 ? "" : "s", size_text(bytes),
+          messages == 1 ? "was" : "were", rank_, lane_, peer_));
 }
 
 void Link::mismatched(const Header& sent, std::size_t bytes, Tag tag) noexcept {
