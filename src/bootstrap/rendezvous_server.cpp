@@ -52,7 +52,14 @@ void RendezvousServer::poll_once() {
                        static_cast<short>(POLLIN | (guest->channel.wants_to_write() ? POLLOUT : 0)), 0});
   ::poll(sockets.data(), sockets.size(), ms_until(next_deadline()));
 
-  if (sockets[0].revents != 0) end_ = std::min(end_, welcomed_ ? after_ms(1000) : Clock::now());
+  if (sockets[0].revents != 0) {
+    // The process ends before all have come: whoever still waits learns for whom.
+    if (!welcomed_ && !members_.empty())
+      refuse_all(
+          {Code::timeout, -1,
+           fmt::format("{} did not join before the process that serves the rendezvous ended", missing())});
+    end_ = std::min(end_, welcomed_ ? after_ms(1000) : Clock::now());
+  }
   stopping_ = stopping_ || sockets[0].revents != 0;
   for (std::size_t index = 2; index < sockets.size(); ++index) {
     Guest& guest = *guests_[index - 2];
