@@ -40,7 +40,9 @@ const char* tuttiGetErrorString(tuttiResult_t result) {
 
 const char* tuttiGetLastError(tuttiComm_t comm) {
   const bool alive = comm != nullptr && comm->magic == tuttiComm::kAlive;
-  return (alive ? comm->last_error : tutti::api::thread_error()).c_str();
+  // The calls of a group fail in tuttiGroupEnd, which is given no communicator.
+  const bool own = alive && !comm->last_error.empty();
+  return (own ? comm->last_error : tutti::api::thread_error()).c_str();
 }
 
 tuttiResult_t tuttiGetVersion(int* version) {
