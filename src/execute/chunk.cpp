@@ -68,8 +68,12 @@ bool Run::send(const Step& step, std::uint32_t chunk) noexcept {
   Outlet& outlet = *step.out->outlet;
   const bool as_it_lies =
       step.zero_copy || !outlet.zero_copy();  // a wire with slots of its own copies by itself
-  if (step.contiguous && step.target.empty() && as_it_lies) {
-    if (!outlet.send(at(step.source, part.offset), part.bytes, plan_->tag)) return false;
+  if (step.contiguous && as_it_lies) {
+    const std::byte* source = at(step.source, part.offset);
+    if (!outlet.send(source, part.bytes, plan_->tag)) return false;
+    // Kept, too: the source has just come into the cache.
+    if (!step.target.empty())
+      reduce::copy({at(step.target, part.offset), nullptr, step.store}, source, part.bytes);
   } else {
     std::byte* slot = outlet.lease(part.bytes);
     if (slot == nullptr) return false;
