@@ -169,7 +169,7 @@ def main() -> int:
     measured = [library for library in chosen if have(library)]
     for library in chosen:
         if library not in measured:
-            print(f"{library.title} is not there: run benchmarks/peers/setup.sh, or build peer_tutti", file=sys.stderr)
+            print(f"{library.title} is not there: run benchmarks/peers/setup.sh", file=sys.stderr)
 
     failed = False
     for collective in arguments.collectives:

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Fetches the peers that benchmarks/compare.py measures tutti beside, and builds a driver for each, under build/peers.
+# Fetches the peers that benchmarks/compare.py measures tutti beside, and builds a driver for each (build/peers) and for
+# tutti (build/release).
 # A second call does again only what is lacking. A peer that cannot be had is left out, and said so.
 #
 #   benchmarks/peers/setup.sh            all of them
-#   benchmarks/peers/setup.sh mpich5     only these: openmpi4 mpich4 openmpi5 mpich5 intel
+#   benchmarks/peers/setup.sh mpich5     only these: tutti openmpi4 mpich4 openmpi5 mpich5 intel
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 peers=$PWD/build/peers
@@ -44,7 +45,13 @@ mpich5() { wheel mpich5 mpich && driver mpich5 "$peers/mpich5/bin/mpicxx"; }
 # Intel MPI's wheel has no headers; it runs what was built with MPICH 5's, whose binary interface it shares.
 intel() { wheel intel impi-rt==2021.18.1 && mpich5; }
 
-[[ $# -gt 0 ]] || set -- openmpi4 mpich4 openmpi5 mpich5 intel
+# The same configuration as benchmarks/run.sh makes.
+tutti() {
+  cmake --preset release -DTUTTI_BUILD_TESTS=OFF -DTUTTI_BUILD_EXAMPLES=OFF >/dev/null &&
+    cmake --build --preset release --target peer_tutti
+}
+
+[[ $# -gt 0 ]] || set -- tutti openmpi4 mpich4 openmpi5 mpich5 intel
 cmake/install-packages.sh
 for peer in "$@"; do # set -e does not reach into what stands before ||: hence the && above
   "$peer" || echo "left out: $peer could not be set up" >&2
