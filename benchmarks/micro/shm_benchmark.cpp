@@ -149,7 +149,7 @@ void ping_pong(Rank& me, std::size_t bytes, int lane) {
 /// One way through 64 KiB slots: the writer copies in, the reader copies out.
 void stream(Rank& me, int lane) {
   constexpr std::size_t kBytes = 64 << 10;
-  constexpr int kSamples = 400, kMessages = 32;
+  constexpr int kSamples = 4000, kMessages = 8;
   const std::array<int, 1> to{1};
   std::unique_ptr<tutti::Outlet> outlet;
   std::unique_ptr<tutti::Inlet> inlet;
