@@ -1,3 +1,4 @@
+#include "api/group.hpp"
 #include "api/guard.hpp"
 #include "base/log.hpp"
 
@@ -12,6 +13,7 @@ tuttiResult_t record(tuttiComm_t comm, Code code, const char* sentence) noexcept
   try {
     const bool alive = comm != nullptr && comm->magic == tuttiComm::kAlive;
     (alive ? comm->last_error : thread_error()) = sentence;
+    if (in_group()) group_failed(code, sentence);
     TUTTI_LOG(info, "{}", sentence);
   } catch (...) {  // without memory for the sentence the code has to do
   }

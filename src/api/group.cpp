@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <optional>
 
 #include "reduce/reduce.hpp"
 
@@ -15,6 +16,7 @@ constexpr std::size_t kFusedBytes = 4 << 20;
 /// Looked at by every call: within the library's own block of thread-local memory, one load away.
 [[gnu::tls_model("initial-exec")]] thread_local int depth = 0;
 thread_local std::vector<Pending> collected;
+thread_local std::optional<Error> first_error;  // of the calls in the open group
 
 bool can_fuse(const Pending& first, const Pending& next) {
   return first.comm == next.comm && first.call.collective == Collective::all_reduce &&
@@ -152,6 +154,13 @@ std::vector<Communicator*> communicators_of(const std::vector<Pending>& calls) {
   return result;
 }
 
+/// The calls of the group that ends; throws the first error of one that failed.
+std::vector<Pending> take_collected() {
+  std::vector<Pending> calls = std::exchange(collected, {});
+  if (const std::optional<Error> error = std::exchange(first_error, std::nullopt)) throw Error(*error);
+  return calls;
+}
+
 bool one_communicator(const std::vector<Pending>& calls) {
   return std::all_of(calls.begin(), calls.end(),
                      [&](const Pending& p) { return p.comm == calls.front().comm; });
@@ -164,6 +173,10 @@ bool in_group() noexcept {
 }
 void group_start() noexcept {
   ++depth;
+}
+
+void group_failed(Code code, const char* sentence) {
+  if (!first_error) first_error.emplace(code, sentence);
 }
 
 void submit(Pending pending) {
@@ -179,7 +192,7 @@ void submit(Pending pending) {
 void group_end() {
   if (depth == 0) fail(Code::invalid_usage, "tuttiGroupEnd without tuttiGroupStart");
   if (--depth > 0) return;
-  std::vector<Pending> calls = arranged(std::exchange(collected, {}));
+  std::vector<Pending> calls = arranged(take_collected());
   if (one_communicator(calls)) {
     for (Pending& call : calls) run_now(call);
     return;
@@ -199,7 +212,7 @@ std::shared_ptr<Work> group_end_async(std::vector<Communicator*>& communicators)
          "tuttiGroupEndAsync within another group: end the outermost group asynchronously instead");
   }
   --depth;
-  std::vector<Pending> calls = arranged(std::exchange(collected, {}));
+  std::vector<Pending> calls = arranged(take_collected());
   communicators = communicators_of(calls);
   return run_later(calls);
 }

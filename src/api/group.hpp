@@ -21,6 +21,9 @@ struct Pending {
 /// The calling thread has an open group.
 [[nodiscard]] bool in_group() noexcept;
 void group_start() noexcept;
+/// A call within the group failed: nothing of the group will be sent, and its end fails with the first such
+/// error.
+void group_failed(Code code, const char* sentence);
 /// Adds to the open group, or issues at once.
 void submit(Pending pending);
 /// Closes the innermost group; the outermost issues its calls and waits.
