@@ -27,7 +27,7 @@ struct Parameters {
   /// Wavefront: chunk c of round k goes at step c + lag * k. 0: round after round.
   int lag = 1;
   /// Where the whole of the data is larger than this, results leave by non-temporal stores.
-  std::size_t stream_above = 8 << 20;
+  std::size_t stream_above = 3 << 20;
 };
 
 enum class StepKind : std::uint8_t { send, receive, reduce, copy };
