@@ -43,7 +43,7 @@ template <typename... Args>
 /// Throws system_error: "<what>: <the text of error_number>". `what` names the call and its object.
 [[noreturn]] void fail_errno(int error_number, const std::string& what);
 
-/// "Connection refused (errno 111)", thread-safe.
+/// "Connection refused (errno 111)", thread-safe; with what to do where the limit of open files is the cause.
 [[nodiscard]] std::string errno_text(int error_number);
 
 }  // namespace tutti

@@ -17,8 +17,7 @@ std::string limit_of(int resource) {
 
 std::string remedy(int error_number) {
   switch (error_number) {
-    case EMFILE:
-    case ETOOMANYREFS:
+    case ETOOMANYREFS:  // EMFILE says so itself
       return fmt::format("; this process may have {} open files (RLIMIT_NOFILE): raise it with ulimit -n",
                          limit_of(RLIMIT_NOFILE));
     case ENFILE: return "; the whole machine is out of open files: raise fs.file-max";
