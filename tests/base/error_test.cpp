@@ -74,6 +74,28 @@ TEST(Failure, check_throws_what_was_reported) {
   FAIL() << "check returned";
 }
 
+TEST(Failure, a_verdict_takes_the_place_of_a_suspicion) {
+  Failure failure;
+  failure.suspect(Code::remote_error, 1, "rank 1 closed the connection");
+  ASSERT_TRUE(failure.failed());
+  EXPECT_FALSE(failure.settled());
+  EXPECT_EQ(failure.sentence(), "rank 1 closed the connection");
+  failure.report(Code::remote_error, 2, "rank 2 died");
+  EXPECT_TRUE(failure.settled());
+  EXPECT_EQ(failure.rank(), 2);
+  EXPECT_EQ(failure.sentence(), "rank 2 died");
+  failure.suspect(Code::remote_error, 3, "rank 3 closed the connection");
+  EXPECT_EQ(failure.sentence(), "rank 2 died");
+}
+
+TEST(Failure, a_suspicion_stands_where_no_verdict_comes) {
+  Failure failure;
+  failure.suspect(Code::remote_error, 1, "rank 1 closed the connection");
+  EXPECT_THROW(failure.check(), Error);
+  EXPECT_TRUE(failure.settled());
+  EXPECT_EQ(failure.rank(), 1);
+}
+
 TEST(Failure, of_many_threads_one_wins_and_is_whole) {
   Failure failure;
   std::vector<std::thread> threads;
