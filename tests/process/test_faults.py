@@ -83,7 +83,7 @@ class AbsentRanks(ProcessTest):
 
 
 class DifferentCalls(ProcessTest):
-    DIFFERENT = r"called different collectives, or (the same )?with different counts or types"
+    DIFFERENT = r"called different collectives, or (the same )?with\s+different counts or types"
 
     def assert_told(self, per_rank, wires=("shm", "tcp")):
         for wire in wires:
