@@ -14,6 +14,7 @@
 #include <cstring>
 #include <functional>
 #include <new>
+#include <string>
 #include <vector>
 
 #include <sys/mman.h>
@@ -258,7 +259,7 @@ void run(int size, bool oversubscribed, const std::function<void(Rank&)>& body) 
 
 int main(int argument_count, char** arguments) {
   if (argument_count > 1) {
-    run(std::clamp(std::atoi(arguments[1]), 2, kMostRanks), true, exchange);
+    run(std::clamp(std::stoi(arguments[1]), 2, kMostRanks), true, exchange);
     return 0;
   }
   run(2, false, [](Rank& me) {

@@ -181,9 +181,9 @@ TUTTI_EXPORT tuttiResult_t tuttiGetVersion(int* version);
 TUTTI_EXPORT const char* tuttiGetErrorString(tuttiResult_t result);
 
 /** One sentence on the last call on `comm` that failed, or, with NULL, on the calling thread's last call that
- * failed (also for calls that have no communicator yet). A communicator none of whose calls failed answers for the
- * thread too: the calls of a group fail in tuttiGroupEnd. "" if none did. Valid until the next failing call on
- * `comm`, or of this thread. */
+ * failed (also for calls that have no communicator yet). A communicator none of whose calls failed answers
+ * for the thread too: the calls of a group fail in tuttiGroupEnd. "" if none did. Valid until the next
+ * failing call on `comm`, or of this thread. */
 TUTTI_EXPORT const char* tuttiGetLastError(tuttiComm_t comm);
 
 /* ---- Starting

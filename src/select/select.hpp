@@ -1,5 +1,5 @@
-// The selector: prices every algorithm that fits, with the chunk size that suits it, and takes the cheapest. A pure function
-// of what all ranks know alike, so that all choose the same.
+// The selector: prices every algorithm that fits, with the chunk size that suits it, and takes the cheapest.
+// A pure function of what all ranks know alike, so that all choose the same.
 #pragma once
 
 #include <string>

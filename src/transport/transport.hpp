@@ -1,14 +1,15 @@
 // The transport interface: how bytes move between two ranks.
 //
-// A connection is one-way, reliable, ordered and message-based: it has one Outlet at its writer and an Inlet at
-// each of its readers (several readers where the wire can multicast). Both ends know every message's length
-// beforehand; nothing is negotiated per message. Every message carries the caller's 32-bit tag, and the reader
-// says which tag it awaits: a difference means that the two ranks called different things, and is reported.
+// A connection is one-way, reliable, ordered and message-based: it has one Outlet at its writer and an Inlet
+// at each of its readers (several readers where the wire can multicast). Both ends know every message's
+// length beforehand; nothing is negotiated per message. Every message carries the caller's 32-bit tag, and
+// the reader says which tag it awaits: a difference means that the two ranks called different things, and is
+// reported.
 //
-// Threads: an Outlet or Inlet is used by one thread at a time, as is the Transport that made it. All calls on the
-// progress path are noexcept and never block. Failures (peer gone, wrong tag or length, I/O error) are reported into
-// World::failure, once, naming the peer's rank and the reason; afterwards endpoints answer "not yet" for ever,
-// and it is the caller who looks at the failure.
+// Threads: an Outlet or Inlet is used by one thread at a time, as is the Transport that made it. All calls on
+// the progress path are noexcept and never block. Failures (peer gone, wrong tag or length, I/O error) are
+// reported into World::failure, once, naming the peer's rank and the reason; afterwards endpoints answer "not
+// yet" for ever, and it is the caller who looks at the failure.
 #pragma once
 
 #include <array>
@@ -33,17 +34,20 @@ class Outlet {
  public:
   virtual ~Outlet() = default;
 
-  /// The largest message that lease() and borrow() can carry, in bytes. Every wire has slots (its own or staging).
+  /// The largest message that lease() and borrow() can carry, in bytes. Every wire has slots (its own or
+  /// staging).
   [[nodiscard]] std::size_t slot_bytes() const noexcept { return slot_bytes_; }
 
-  /// The outgoing slot for the next message, `bytes` <= slot_bytes() long, 64-byte aligned (8-byte aligned up to 56
-  /// bytes: flag and payload may share a cache line); nullptr: none free now. Asking again before commit() gives the same.
+  /// The outgoing slot for the next message, `bytes` <= slot_bytes() long, 64-byte aligned (8-byte aligned up
+  /// to 56 bytes: flag and payload may share a cache line); nullptr: none free now. Asking again before
+  /// commit() gives the same.
   [[nodiscard]] virtual std::byte* lease(std::size_t bytes) noexcept = 0;
   /// Sends what was written into the leased slot, as the next message; `bytes` as leased.
   virtual void commit(std::size_t bytes, Tag tag) noexcept = 0;
 
-  /// Sends `bytes` (0 allowed, may exceed slot_bytes() only if zero_copy()) at `data` as the next message. false: no
-  /// room now, nothing was taken. After true, the memory must stay unchanged until completed() has counted the message.
+  /// Sends `bytes` (0 allowed, may exceed slot_bytes() only if zero_copy()) at `data` as the next message.
+  /// false: no room now, nothing was taken. After true, the memory must stay unchanged until completed() has
+  /// counted the message.
   [[nodiscard]] virtual bool send(const std::byte* data, std::size_t bytes, Tag tag) noexcept = 0;
 
   /// How many messages (committed and sent, from the first one on) no longer need the caller's memory. A wire
@@ -53,8 +57,8 @@ class Outlet {
   /// send() takes the bytes from where they lie, without a copy and of any length.
   [[nodiscard]] bool zero_copy() const noexcept { return zero_copy_; }
 
-  /// Large leased slots are best written by streaming stores now: the reader shares no cache with this core. Changes
-  /// as ranks move among cores.
+  /// Large leased slots are best written by streaming stores now: the reader shares no cache with this core.
+  /// Changes as ranks move among cores.
   [[nodiscard]] bool prefers_streaming() const noexcept { return prefers_streaming_; }
 
  protected:
@@ -72,17 +76,17 @@ class Inlet {
  public:
   virtual ~Inlet() = default;
 
-  /// The next message where it lies in the wire's own memory, `bytes` <= the outlet's slot_bytes() long, once all of it
-  /// is here; nullptr: not yet, ask again (with the same arguments). "Next" is after every expected message.
-  /// A message of 0 bytes gives some non-null pointer.
+  /// The next message where it lies in the wire's own memory, `bytes` <= the outlet's slot_bytes() long, once
+  /// all of it is here; nullptr: not yet, ask again (with the same arguments). "Next" is after every expected
+  /// message. A message of 0 bytes gives some non-null pointer.
   [[nodiscard]] virtual const std::byte* borrow(std::size_t bytes, Tag tag) noexcept = 0;
   /// Gives the borrowed message's memory back to the wire.
   virtual void release() noexcept = 0;
 
   /// The wire writes messages straight to where the reader says: expect() is to be used for plain receives.
   [[nodiscard]] bool places() const noexcept { return places_; }
-  /// Announces that the next message, of any length, goes to `target`. false: too many outstanding, ask again. Not
-  /// allowed between a borrow() that gave nullptr and its message's release(). Only if places().
+  /// Announces that the next message, of any length, goes to `target`. false: too many outstanding, ask
+  /// again. Not allowed between a borrow() that gave nullptr and its message's release(). Only if places().
   [[nodiscard]] virtual bool expect(std::byte* target, std::size_t bytes, Tag tag) noexcept {
     (void)target, (void)bytes, (void)tag;
     return false;
@@ -105,9 +109,9 @@ using Signer = std::function<Digest(std::span<const std::byte>)>;
 struct World {
   int rank = 0;
   int size = 1;
-  std::uint64_t communicator = 0;   // random, the same on all ranks of one communicator, unique to it
-  std::vector<int> host_of;         // per rank: index of its host, 0 … hosts-1, in order of first appearance
-  bool oversubscribed = false;      // on this host, ranks outnumber cores: sleep at once instead of spinning
+  std::uint64_t communicator = 0;  // random, the same on all ranks of one communicator, unique to it
+  std::vector<int> host_of;        // per rank: index of its host, 0 … hosts-1, in order of first appearance
+  bool oversubscribed = false;     // on this host, ranks outnumber cores: sleep at once instead of spinning
   Settings settings;
   Signer sign;
   Failure* failure = nullptr;
@@ -129,14 +133,16 @@ class Transport {
   /// One connection can have several readers: a message is written once for all.
   [[nodiscard]] virtual bool multicasts() const noexcept { return false; }
 
-  /// The largest message that slots of this wire can hold, in bytes; known after meet(), the same on every rank.
+  /// The largest message that slots of this wire can hold, in bytes; known after meet(), the same on every
+  /// rank.
   [[nodiscard]] virtual std::size_t slot_bytes() const noexcept { return 64 << 10; }
 
   /// Opens the writer's end of connection (this rank, readers, lane). Never waits for a reader's own calls.
   /// Each (readers, lane) is opened once; connections with different readers are different connections.
   [[nodiscard]] virtual std::unique_ptr<Outlet> open_outlet(std::span<const int> readers, int lane) = 0;
-  /// Opens this rank's end of connection (writer, readers, lane); `readers` contains this rank, same order as at the
-  /// writer. Waits until the writer has opened its end; throws timeout at the deadline or the recorded failure.
+  /// Opens this rank's end of connection (writer, readers, lane); `readers` contains this rank, same order as
+  /// at the writer. Waits until the writer has opened its end; throws timeout at the deadline or the recorded
+  /// failure.
   [[nodiscard]] virtual std::unique_ptr<Inlet> open_inlet(int writer, std::span<const int> readers, int lane,
                                                           Deadline deadline) = 0;
 
@@ -144,9 +150,9 @@ class Transport {
   virtual void progress() noexcept {}
   [[nodiscard]] virtual bool needs_progress() const noexcept { return false; }
 
-  // Sleeping. The caller has found nothing to do for a while: arm(), poll everything once more, then sleep() (when this
-  // is the only wire in use) or poll() on the wake_fd() of each, then disarm(). Whatever a peer does after arm() that
-  // could make a poll succeed ends the sleep.
+  // Sleeping. The caller has found nothing to do for a while: arm(), poll everything once more, then sleep()
+  // (when this is the only wire in use) or poll() on the wake_fd() of each, then disarm(). Whatever a peer
+  // does after arm() that could make a poll succeed ends the sleep.
   virtual void arm() noexcept = 0;
   virtual void disarm() noexcept = 0;
   virtual void sleep(int timeout_ms) noexcept = 0;

@@ -26,7 +26,7 @@ FOREIGN_HEADERS = {
     r"(hwloc|nvml)": ["src/topology/"],
 }
 
-EVERYWHERE, SRC, TESTS = "", "src/", "tests/"
+EVERYWHERE, SRC = "", "src/"
 
 
 def _call(names: str) -> str:
@@ -45,7 +45,6 @@ BANNED = [
     (EVERYWHERE, r"(?<!<)\bnew\b(?!\s*\()", "std::make_unique or a container", []),
     (EVERYWHERE, r"(?<!operator )(?<!= )\bdelete\b", "an owner type: std::unique_ptr, base/handle.hpp", []),
     (EVERYWHERE, r"(?<!__ )(?<!asm )(?<!__asm__ )\bvolatile\b", "std::atomic, with the memory order said", []),
-    (TESTS, r"(?<![.>\w])(?:u|nano)?sleep(?:_for|_until)?\s*\(", "a wait for the condition itself, with a deadline", []),
     (SRC, r"\b(?:secure_)?getenv\s*\(", "a Setting: base/settings.hpp", ["src/base/settings.cpp"]),
     (SRC, r"\b(?:f|d|v|vf)?printf\s*\(|\bstd::c(?:out|err|log)\b|\bf?puts\s*\(", "TUTTI_LOG: base/log.hpp",
      ["src/base/log.cpp", "src/base/assert.cpp"]),
@@ -94,6 +93,18 @@ def banned_calls(source: Source) -> Iterator[Finding]:
                 yield number, f"{match.group(0).strip(' (')} is banned: use {remedy}"
 
 
+def sleeps_in_tests(source: Source) -> Iterator[Finding]:
+    """A test may sleep between two looks at its condition, never instead of looking."""
+    if source.path.parts[0] != "tests":
+        return
+    sleep = re.compile(r"(?<![.>\w])(?:u|nano)?sleep(?:_for|_until)?\s*\(")
+    reach = 5
+    for number, line in enumerate(source.code, 1):
+        looks = any(re.search(r"\bwhile\b", text) for text in source.code[max(0, number - reach):number])
+        if sleep.search(line) and not looks:
+            yield number, "a test that sleeps is slow, flaky or both: wait for the condition itself, with a deadline"
+
+
 def unfinished(source: Source) -> Iterator[Finding]:
     for number, line in enumerate(source.lines, 1):
         if match := re.search(r"\b(?:TODO|FIXME|XXX|HACK)\b", line):
@@ -110,7 +121,7 @@ def memory_orders(source: Source) -> Iterator[Finding]:
     """An atomic operation says why its order suffices, within a few lines."""
     if not str(source.path).startswith(SRC):
         return
-    reach = 10
+    reach = 12
     for number, line in enumerate(source.code, 1):
         near = source.lines[max(0, number - 1 - reach):number + 1]
         if re.search(r"\bmemory_order", line) and not any("//" in text for text in near):
@@ -135,6 +146,7 @@ FAILING: dict[str, Rule] = {
     "layers": layers,
     "foreign-headers": foreign_headers,
     "banned-calls": banned_calls,
+    "sleeps": sleeps_in_tests,
     "unfinished": unfinished,
     "machine-paths": machine_paths,
     "memory-orders": memory_orders,

@@ -26,8 +26,8 @@ PLANTED = [
     ("banned-calls", "src/base/x.cpp", "void f(char* s) { strcpy(s, s); }\n"),
     ("banned-calls", "examples/x.cpp", "int f() { return rand(); }\n"),
     ("banned-calls", "src/base/x.cpp", "auto f(const char* s) { return gethostbyname(s); }\n"),
-    ("banned-calls", "tests/base/x.cpp", "void f() { usleep(10); }\n"),
-    ("banned-calls", "tests/base/x.cpp", "void f() { std::this_thread::sleep_for(1ms); }\n"),
+    ("sleeps", "tests/base/x.cpp", "void f() { usleep(10); }\n"),
+    ("sleeps", "tests/base/x.cpp", "void f() { std::this_thread::sleep_for(1ms); }\n"),
     ("banned-calls", "src/base/x.cpp", "auto f(const char* s) { return std::getenv(s); }\n"),
     ("banned-calls", "tests/base/x.cpp", "void f() { std::cerr << std::endl; }\n"),
     ("banned-calls", "src/base/x.cpp", "auto f() { return new int; }\n"),
@@ -51,6 +51,7 @@ CLEAN = [
     ("src/base/x.cpp", "// relaxed: a counter that orders nothing\nint f() { return x.load(std::memory_order_relaxed); }\n"),
     ("src/base/x.cpp", "std::unique_ptr<Thing> made(new Thing(1));\n"),
     ("src/base/x.cpp", "// tidy: banned-calls, since the C library frees it\nauto f() { return new int; }\n"),
+    ("tests/base/x.cpp", "void f() {\n  while (!there() && !passed(deadline)) usleep(1000);\n}\n"),
     ("src/api/x.cpp", "#include <tutti/tutti.h>\n"),
 ]
 

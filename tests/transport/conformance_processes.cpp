@@ -61,7 +61,7 @@ Meeting* new_meeting() {
     body(member);
     status = ::testing::Test::HasFailure() ? 1 : 0;
   } catch (const std::exception& error) {
-    std::cerr << "rank " << rank << ": " << error.what() << std::endl;
+    std::cerr << "rank " << rank << ": " << error.what() << '\n';
   }
   std::cout.flush();
   ::_exit(status);

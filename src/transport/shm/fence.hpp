@@ -15,6 +15,7 @@ namespace tutti::shm {
 
 /// A full barrier of this thread.
 inline void full_fence() noexcept {
+  // seq_cst: what came before must be visible before what comes after is read, which no weaker order promises
 #if defined(__SANITIZE_THREAD__)
   // ThreadSanitizer does not model fences; a read-modify-write is one on the machine.
   static thread_local std::atomic<int> dummy{0};
