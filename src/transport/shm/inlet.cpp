@@ -44,14 +44,14 @@ void ShmInlet::release() noexcept {
 const std::byte* ShmInlet::refuse_small(std::uint64_t header, std::size_t bytes, Tag tag) noexcept {
   note_refusal(bytes, tag);
   if (same_small_number(header, small_header(small_taken_ + 1, 0, 0))) [[unlikely]]
-    report_mismatch((header >> 32) & 0xff, static_cast<Tag>(header));
+    report_mismatch((header >> 32) & 0xff, ordered(static_cast<Tag>(header), large_taken_));
   return look_again_if_armed();
 }
 
 const std::byte* ShmInlet::refuse_large(std::uint64_t header, std::size_t bytes, Tag tag) noexcept {
   note_refusal(bytes, tag);
   if (same_large_number(header, large_header(large_taken_ + 1, 0))) [[unlikely]]
-    report_mismatch(headers_[large_taken_ % kHeaders].bytes, static_cast<Tag>(header));
+    report_mismatch(headers_[large_taken_ % kHeaders].bytes, ordered(static_cast<Tag>(header), small_taken_));
   return look_again_if_armed();
 }
 
@@ -76,7 +76,8 @@ void ShmInlet::report_mismatch(std::uint64_t sent_bytes, Tag sent_tag) noexcept 
   const int rank = station_->world.rank;
   neighbours.report(
       Code::invalid_usage, writer_,
-      fmt::format("{} sent {} bytes (tag {}) where rank {} awaited {} bytes (tag {}): the two called "
+      fmt::format("{} sent {} bytes (tag {}) where rank {} awaited {} bytes (tag {}), or another message "
+                  "before it: the two called "
                   "different collectives, or the same with different counts or types",
                   neighbours.name_of(writer_), sent_bytes, sent_tag, rank, refused_bytes_, refused_tag_));
 }

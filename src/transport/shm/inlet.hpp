@@ -19,7 +19,7 @@ class ShmInlet final : public Inlet, private Waiter {
   [[nodiscard]] const std::byte* borrow(std::size_t bytes, Tag tag) noexcept override {
     if (bytes <= kSmallBytes) {
       SmallLine& line = small_[small_taken_ % kSmallLines];
-      const std::uint64_t awaited = small_header(small_taken_ + 1, bytes, tag);
+      const std::uint64_t awaited = small_header(small_taken_ + 1, bytes, ordered(tag, large_taken_));
       // acquire: the payload was written before the header.
       const std::uint64_t header = line.header.load(std::memory_order_acquire);
       if (header != awaited) [[unlikely]]
@@ -30,7 +30,8 @@ class ShmInlet final : public Inlet, private Waiter {
     LargeHeader& line = headers_[large_taken_ % kHeaders];
     // acquire: length and payload were written before the header.
     const std::uint64_t header = line.header.load(std::memory_order_acquire);
-    if (header != large_header(large_taken_ + 1, tag) || line.bytes != bytes) [[unlikely]]
+    if (header != large_header(large_taken_ + 1, ordered(tag, small_taken_)) || line.bytes != bytes)
+        [[unlikely]]
       return refuse_large(header, bytes, tag);
     borrowed_small_ = false;
     borrowed_bytes_ = bytes;

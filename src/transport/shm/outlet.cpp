@@ -38,14 +38,15 @@ void ShmOutlet::commit(std::size_t bytes, Tag tag) noexcept {
   if (bytes <= kSmallBytes) {
     SmallLine& line = small_[small_sent_ % kSmallLines];
     // release: the payload is there before its header.
-    line.header.store(small_header(++small_sent_, bytes, tag), std::memory_order_release);
+    line.header.store(small_header(++small_sent_, bytes, ordered(tag, large_sent_)),
+                      std::memory_order_release);
   } else {
     LargeHeader& header = headers_[large_sent_ % kHeaders];
     header.bytes = bytes;
     ends_[large_sent_ % kHeaders] = walk_.after(bytes);
     walk_.advance(bytes);
     // release: length and payload are there before the header.
-    header.header.store(large_header(++large_sent_, tag), std::memory_order_release);
+    header.header.store(large_header(++large_sent_, ordered(tag, small_sent_)), std::memory_order_release);
   }
   publisher_barrier(fenced_);
   // relaxed: only whether to ring; the barrier above orders it after the publication (fence.hpp).

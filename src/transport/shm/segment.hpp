@@ -52,6 +52,12 @@ struct alignas(2 * kLine) WaitLines {
 static_assert(sizeof(SmallLine) == kLine && sizeof(LargeHeader) == kLine && sizeof(ReaderLine) == 2 * kLine);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
+/// The tag as a header carries it: messages of one ring are in order among themselves, and this keeps them in
+/// order with those of the other, of which `others` came before. Else a rank could take a small message past
+/// a large one that it does not expect.
+[[nodiscard]] constexpr Tag ordered(Tag tag, std::uint64_t others) noexcept {
+  return tag ^ static_cast<Tag>(others);
+}
 /// Number in the ring (from 1; 24 bits, the ring is far shorter), length and tag of a small message.
 [[nodiscard]] constexpr std::uint64_t small_header(std::uint64_t number, std::size_t bytes,
                                                    Tag tag) noexcept {
