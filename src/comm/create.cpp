@@ -181,7 +181,7 @@ void Communicator::describe_situation(const std::vector<RankInfo>& infos) {
   for (int host = 0; host < hosts; ++host) {
     ground.ranks_per_core = std::max(ground.ranks_per_core, ranks_per_core(infos, world_.host_of, host));
   }
-  situation_.largest_chunk = world_.settings.slot_bytes / 64 * 64;
+  situation_.largest_chunk = transports_.front()->slot_bytes();
   for (const auto& transport : transports_)
     situation_.largest_chunk = std::min(situation_.largest_chunk, transport->slot_bytes());
   situation_.reproducible = world_.settings.reproducible;

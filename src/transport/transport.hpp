@@ -135,7 +135,7 @@ class Transport {
 
   /// The largest message that slots of this wire can hold, in bytes; known after meet(), the same on every
   /// rank.
-  [[nodiscard]] virtual std::size_t slot_bytes() const noexcept { return 64 << 10; }
+  [[nodiscard]] virtual std::size_t slot_bytes() const = 0;
 
   /// Opens the writer's end of connection (this rank, readers, lane). Never waits for a reader's own calls.
   /// Each (readers, lane) is opened once; connections with different readers are different connections.

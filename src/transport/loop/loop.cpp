@@ -26,6 +26,7 @@ class LoopTransport final : public Transport {
   ~LoopTransport() override { disarm(); }
 
   [[nodiscard]] std::string_view name() const noexcept override { return "loop"; }
+  [[nodiscard]] std::size_t slot_bytes() const override { return wire_.options().slot_bytes; }
   [[nodiscard]] std::string address() override { return fmt::format("loop:{}", world_.rank); }
   void meet(std::vector<std::string> addresses) override {
     TUTTI_ASSERT(static_cast<int>(addresses.size()) == world_.size, addresses.size(), world_.size);

@@ -41,7 +41,6 @@ void Neighbours::meet(const std::vector<std::string>& addresses) {
   const Lock lock(mutex_);
   peers_ = std::make_unique<Peer[]>(addresses.size());
   peer_count_ = world_.size;
-  local_ranks_ = 0;
   fenced_ = world_.oversubscribed;
   for (int rank = 0; rank < world_.size; ++rank) {
     const auto address = Address::parse(addresses[static_cast<std::size_t>(rank)]);
@@ -49,7 +48,6 @@ void Neighbours::meet(const std::vector<std::string>& addresses) {
                            world_.host_of[static_cast<std::size_t>(world_.rank)];
     if (!address || !same_host || address->machine != own_.machine) continue;
     peers_[static_cast<std::size_t>(rank)].socket = address->socket;
-    ++local_ranks_;
     fenced_ = fenced_ || !address->membarrier;
   }
 }

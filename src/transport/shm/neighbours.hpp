@@ -44,7 +44,6 @@ class Neighbours {
 
   [[nodiscard]] bool reaches(int peer) const noexcept;
   /// Ranks reached, this one included.
-  [[nodiscard]] int local_ranks() const noexcept { return local_ranks_; }
   /// Who publishes executes fences (fence.hpp): the same answer on all ranks of a host.
   [[nodiscard]] bool fenced() const noexcept { return fenced_; }
 
@@ -102,7 +101,6 @@ class Neighbours {
   Address own_;
   FileDescriptor listener_;
   FileDescriptor epoll_;
-  int local_ranks_ = 1;
   bool fenced_ = true;
 
   mutable std::recursive_mutex mutex_;  // guards what follows

@@ -1,6 +1,7 @@
 #include "transport/shm/shm.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "base/assert.hpp"
 #include "base/error.hpp"
@@ -12,6 +13,14 @@ namespace tutti {
 namespace shm {
 namespace {
 
+/// Ranks on the fullest host: so slots are equally large on every host, and all ranks cut messages alike.
+int most_local_ranks(const World& world) {
+  std::map<int, int> ranks;
+  int most = 1;
+  for (const int host : world.host_of) most = std::max(most, ++ranks[host]);
+  return most;
+}
+
 class ShmTransport final : public Transport {
  public:
   explicit ShmTransport(const World& world) : station_(std::make_shared<Station>(world)) {}
@@ -21,6 +30,9 @@ class ShmTransport final : public Transport {
   void meet(std::vector<std::string> addresses) override { station_->neighbours.meet(addresses); }
   [[nodiscard]] bool reaches(int peer) const noexcept override { return station_->neighbours.reaches(peer); }
   [[nodiscard]] bool multicasts() const noexcept override { return true; }
+  [[nodiscard]] std::size_t slot_bytes() const override {
+    return Geometry::of(station_->world.settings, 1, most_local_ranks(station_->world)).slot_bytes;
+  }
 
   [[nodiscard]] std::unique_ptr<Outlet> open_outlet(std::span<const int> readers, int lane) override;
   [[nodiscard]] std::unique_ptr<Inlet> open_inlet(int writer, std::span<const int> readers, int lane,
@@ -40,7 +52,7 @@ std::unique_ptr<Outlet> ShmTransport::open_outlet(std::span<const int> readers, 
   const auto purpose =
       fmt::format("the connection from rank {} to {} (lane {})", world.rank, fmt::join(readers, ","), lane);
   const auto geometry =
-      Geometry::of(world.settings, static_cast<int>(readers.size()), station_->neighbours.local_ranks());
+      Geometry::of(world.settings, static_cast<int>(readers.size()), most_local_ranks(world));
   FileDescriptor descriptor;
   Segment segment = Segment::create(geometry, descriptor, purpose);
 

@@ -10,6 +10,7 @@
 #include "transport/tcp/dial.hpp"
 #include "transport/tcp/inlet.hpp"
 #include "transport/tcp/listener.hpp"
+#include "transport/tcp/message.hpp"
 #include "transport/tcp/outlet.hpp"
 
 namespace tutti {
@@ -26,6 +27,7 @@ class TcpTransport final : public Transport {
         listener_(world) {}
 
   [[nodiscard]] std::string_view name() const noexcept override { return "tcp"; }
+  [[nodiscard]] std::size_t slot_bytes() const override { return kSlotBytes; }
   [[nodiscard]] std::string address() override { return to_text(Address{network_, listener_.addresses()}); }
   void meet(std::vector<std::string> addresses) override;
   [[nodiscard]] bool reaches(int peer) const noexcept override {
