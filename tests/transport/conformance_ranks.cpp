@@ -79,7 +79,8 @@ void Member::wait(const std::function<bool()>& done) {
     const bool now = poll_once();
     if (!now && sleep_on_fd) {
       pollfd waiting{transport->wake_fd(), POLLIN, 0};
-      ::poll(&waiting, 1, 100);
+      if (::poll(&waiting, 1, ms_until(deadline)) == 0)
+        fail(Code::timeout, "rank {} slept for {} ms: a wake-up was lost", rank(), patience_ms);
     } else if (!now) {
       transport->sleep(100);
     }
