@@ -122,8 +122,8 @@ class EveryAlgorithm : public ::testing::TestWithParam<std::size_t> {
 TEST_P(EveryAlgorithm, gives_the_result_on_every_wire) {
   std::uint64_t seed = 1;
   for (const LoopOptions& wire : wires()) {
-    for (const int ranks : {1, 2, 3, 4, 5, 8}) {
-      for (const std::size_t count : {1, 7, 1000}) {
+    for (const int ranks : {1, 2, 3, 5, 8}) {
+      for (const std::size_t count : {1, 1000}) {
         Case test{{ranks, ++seed, wire, {}}, {}, {}, seed % 2 == 0};
         test.parameters.chunk_bytes = count == 1000 ? 256 : 1024;
         test.call.count = count;
@@ -138,8 +138,8 @@ TEST_P(EveryAlgorithm, gives_the_result_on_every_wire) {
 TEST_P(EveryAlgorithm, gives_the_result_with_lanes_and_lags) {
   std::uint64_t seed = 1000;
   for (const int lanes : {1, 2, 3}) {
-    for (const int lag : {0, 1, 2, 5}) {
-      for (const int ranks : {2, 4, 6, 7}) {
+    for (const int lag : {0, 1, 4}) {
+      for (const int ranks : {2, 4, 7}) {
         Case test{{ranks, ++seed, {}, {}}, {}, {}, seed % 3 == 0};
         test.world.wire.slot_bytes = 256;
         test.world.wire.slots = 1 + seed % 3;
