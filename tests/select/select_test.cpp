@@ -1,0 +1,215 @@
+// The selector: pure, obedient to what is forced, and never choosing what does not fit.
+#include "select/select.hpp"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
+
+namespace tutti {
+namespace {
+
+using testing::HasSubstr;
+
+Situation situation_of(int size, int hosts = 1) {
+  Situation situation;
+  situation.size = size;
+  for (int rank = 0; rank < size; ++rank) situation.ground.host_of.push_back(rank * hosts / size);
+  return situation;
+}
+
+constexpr Collective kPriced[] = {Collective::all_reduce,     Collective::reduce,     Collective::broadcast,
+                                  Collective::reduce_scatter, Collective::all_gather, Collective::gather,
+                                  Collective::scatter,        Collective::all_to_all, Collective::barrier};
+
+TEST(Choose, gives_the_same_again_and_fits_every_situation) {
+  for (const int size : {1, 2, 3, 8}) {
+    for (const int hosts : {1, 2}) {
+      if (hosts > size) continue;
+      for (const Collective collective : kPriced) {
+        for (const std::size_t bytes : {std::size_t{8}, std::size_t{64} << 10, std::size_t{64} << 20}) {
+          const Situation situation = situation_of(size, hosts);
+          const Request request{collective, size - 1, bytes, false};
+          const Choice first = choose(situation, request), again = choose(situation, request);
+          ASSERT_NE(first.algorithm, nullptr);
+          EXPECT_EQ(first.algorithm->collective, collective);
+          EXPECT_TRUE(first.algorithm->applies({size, request.root, situation.ground.host_of}));
+          EXPECT_EQ(first.algorithm, again.algorithm);
+          EXPECT_EQ(first.chunk_bytes, again.chunk_bytes);
+          EXPECT_EQ(first.chunk_bytes % 64, 0U);
+          EXPECT_LE(first.chunk_bytes, situation.largest_chunk);
+          EXPECT_GE(first.lanes, 1);
+          EXPECT_THAT(first.why, HasSubstr(std::string(first.algorithm->name)));
+        }
+      }
+    }
+  }
+}
+
+TEST(Choose, takes_what_is_forced) {
+  for (const Algorithm& algorithm : algorithms()) {
+    Situation situation = situation_of(4, 2);
+    if (!algorithm.applies({4, 0, situation.ground.host_of})) continue;
+    situation.algorithm = algorithm.name;
+    situation.lanes = 3;
+    situation.chunk_bytes = 4096;
+    const Choice choice = choose(situation, {algorithm.collective, 0, 1 << 20, false});
+    EXPECT_EQ(choice.algorithm, &algorithm);
+    EXPECT_EQ(choice.lanes, 3);
+    EXPECT_EQ(choice.chunk_bytes, 4096U);
+    EXPECT_EQ(choice.pipelines, algorithm.pipelines);
+  }
+}
+
+TEST(Choose, cuts_no_larger_than_slots_and_no_smaller_than_a_line) {
+  Situation situation = situation_of(2);
+  situation.chunk_bytes = 1 << 30;
+  EXPECT_EQ(choose(situation, {Collective::broadcast, 0, 1 << 20, false}).chunk_bytes,
+            situation.largest_chunk);
+  situation.chunk_bytes = 1;
+  EXPECT_EQ(choose(situation, {Collective::broadcast, 0, 1 << 20, false}).chunk_bytes, 64U);
+}
+
+TEST(Choose, leaves_a_collective_free_that_lacks_the_forced_algorithm) {
+  Situation situation = situation_of(4);
+  situation.algorithm = "rabenseifner";  // of all_reduce only
+  EXPECT_EQ(choose(situation, {Collective::all_reduce, 0, 1000, false}).algorithm->name, "rabenseifner");
+  EXPECT_NE(choose(situation, {Collective::gather, 0, 1000, false}).algorithm, nullptr);
+}
+
+TEST(Choose, names_all_algorithms_when_the_forced_one_is_unknown) {
+  Situation situation = situation_of(2);
+  situation.algorithm = "magic";
+  try {
+    (void)choose(situation, {});
+    FAIL() << "not refused";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::invalid_argument);
+    EXPECT_THAT(error.what(), HasSubstr("\"magic\""));
+    for (const Algorithm& algorithm : algorithms())
+      EXPECT_THAT(error.what(), HasSubstr(std::string(algorithm.name)));
+  }
+}
+
+TEST(Choose, reproducible_reductions_only_by_algorithms_that_are) {
+  for (const Collective collective :
+       {Collective::all_reduce, Collective::reduce, Collective::reduce_scatter}) {
+    for (const std::size_t bytes : {std::size_t{8}, std::size_t{1} << 16, std::size_t{1} << 26}) {
+      for (const char* forced : {"", "ring", "tree"}) {
+        Situation situation = situation_of(6, 3);
+        situation.reproducible = true;
+        situation.algorithm = forced;
+        EXPECT_TRUE(choose(situation, {collective, 1, bytes, false}).algorithm->reproducible);
+      }
+    }
+  }
+}
+
+TEST(Choose, never_bruck_where_lengths_are_private) {
+  for (const int size : {2, 5, 16}) {
+    Situation situation = situation_of(size);
+    for (const char* forced : {"", "bruck"}) {
+      situation.algorithm = forced;
+      EXPECT_NE(choose(situation, {Collective::all_to_all, 0, 0, true}).algorithm->name, "bruck");
+    }
+  }
+  Situation situation = situation_of(16);
+  situation.algorithm = "bruck";
+  EXPECT_EQ(choose(situation, {Collective::all_to_all, 0, 0, false}).algorithm->name, "bruck");
+}
+
+TEST(Price, grows_with_the_bytes) {
+  const Shape shape{8, 0, {0, 0, 0, 0, 1, 1, 1, 1}};
+  Ground ground;
+  ground.host_of = shape.host_of;
+  for (const Algorithm& algorithm : algorithms()) {
+    if (!algorithm.applies(shape) || algorithm.collective == Collective::barrier) continue;
+    const std::vector<Program> programs = make_programs(algorithm, shape);
+    double before = 0;
+    for (std::size_t bytes = 64; bytes <= std::size_t{64} << 20; bytes *= 4) {
+      const double now = price({programs, bytes, 64 << 10, algorithm.pipelines}, ground);
+      EXPECT_GE(now, before) << name_of(algorithm.collective) << " " << algorithm.name << " " << bytes;
+      before = now;
+    }
+  }
+}
+
+TEST(Price, of_one_rank_is_nothing) {
+  const std::vector<Program> alone(1, Program(1, 1));
+  EXPECT_EQ(price({alone, 1000, 64, true}, {{0}, true, 1, {}}), 0);
+}
+
+// --- costs
+
+void expect_equal(const Costs& left, const Costs& right) {
+  EXPECT_EQ(to_text(left), to_text(right));
+}
+
+TEST(Costs, survive_a_round_trip) {
+  Costs costs;
+  costs.shared_memory = {1.5, 2.25, 0.1};
+  costs.tcp.ns_per_byte = 1.0 / 3;
+  costs.cached_bytes = 12345;
+  const Costs read = costs_from_text(to_text(costs));
+  EXPECT_EQ(read.shared_memory.latency_ns, 1.5);
+  EXPECT_EQ(read.tcp.ns_per_byte, 1.0 / 3);
+  EXPECT_EQ(read.cached_bytes, 12345);
+  expect_equal(read, costs);
+}
+
+TEST(Costs, refuse_other_texts) {
+  const std::string good = to_text(Costs{});
+  for (const std::string& text :
+       {std::string(), std::string("{"), std::string("[]"), std::string("{\"version\":1}"),
+        good.substr(0, good.size() / 2), std::string("null")})
+    EXPECT_THROW((void)costs_from_text(text), Error) << text;
+}
+
+class CostsCache : public testing::Test {
+ protected:
+  CostsCache() {
+    folder_ = std::filesystem::temp_directory_path() / ("tutti-costs-" + std::to_string(::getpid()));
+    settings_.cache_dir = folder_.string();
+  }
+  ~CostsCache() override { std::filesystem::remove_all(folder_); }
+  /// The one file there.
+  [[nodiscard]] std::filesystem::path file() const {
+    EXPECT_TRUE(std::filesystem::exists(folder_));
+    return std::filesystem::directory_iterator(folder_)->path();
+  }
+  std::filesystem::path folder_;
+  Settings settings_;
+};
+
+TEST_F(CostsCache, keeps_what_was_measured) {
+  const Costs measured = machine_costs(settings_);
+  expect_equal(machine_costs(settings_), measured);
+  std::ofstream(file()) << to_text(Costs{}) << '\n';  // what lies there is believed
+  expect_equal(machine_costs(settings_), Costs{});
+}
+
+TEST_F(CostsCache, is_measured_again_where_it_is_corrupt) {
+  (void)machine_costs(settings_);
+  const std::filesystem::path kept = file();
+  for (const char* text : {"", "\n", "no json", "{\"version\":3}"}) {
+    std::ofstream(kept) << text;
+    const Costs again = machine_costs(settings_);
+    EXPECT_GT(again.shared_memory.latency_ns, 0);
+    std::string line;
+    std::ifstream stream(kept);
+    std::getline(stream, line);
+    expect_equal(costs_from_text(line), again);
+  }
+}
+
+TEST_F(CostsCache, that_cannot_be_written_does_no_harm) {
+  settings_.cache_dir = "/proc/no-such-folder";
+  EXPECT_GT(machine_costs(settings_).shared_memory.latency_ns, 0);
+}
+
+}  // namespace
+}  // namespace tutti
