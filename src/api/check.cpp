@@ -34,6 +34,15 @@ void refuse_unequal(const char* left, std::size_t left_value, const char* right,
        right_value);
 }
 
+void refuse_overlap(const void* send, std::size_t send_bytes, const void* receive,
+                    std::size_t receive_bytes) {
+  fail(Code::invalid_argument,
+       "recvbuff: its {} bytes at {} overlap the {} bytes of sendbuff at {}: they must lie apart, or exactly "
+       "as "
+       "the call's \"in place\" says",
+       receive_bytes, receive, send_bytes, send);
+}
+
 void check_scalar_type(const PreMultiply& op, ElementType type) {
   if (op.type != type) {
     fail(Code::invalid_argument, "op: its scalar is of type {}, but datatype is {}", name_of(op.type),

@@ -22,6 +22,8 @@ namespace tutti::api {
 [[noreturn]] void refuse_null(const char* argument, std::size_t count);
 [[noreturn]] void refuse_unequal(const char* left, std::size_t left_value, const char* right,
                                  std::size_t right_value);
+[[noreturn]] void refuse_overlap(const void* send, std::size_t send_bytes, const void* receive,
+                                 std::size_t receive_bytes);
 
 inline void check_stream(tuttiStream_t stream) {
   if (stream != nullptr) [[unlikely]]
@@ -63,6 +65,15 @@ inline void check_buffers(const void* send, const void* receive, std::size_t cou
   const bool receives = is_root || (collective != Collective::reduce && collective != Collective::gather);
   if (sends) check_pointer(send, count, "sendbuff");
   if (receives) check_pointer(receive, count, "recvbuff");
+}
+
+/// For buffers that are not in place.
+inline void check_apart(const void* send, std::size_t send_bytes, const void* receive,
+                        std::size_t receive_bytes) {
+  const auto s = reinterpret_cast<std::uintptr_t>(send);
+  const auto r = reinterpret_cast<std::uintptr_t>(receive);
+  if (send_bytes != 0 && receive_bytes != 0 && s < r + receive_bytes && r < s + send_bytes) [[unlikely]]
+    refuse_overlap(send, send_bytes, receive, receive_bytes);
 }
 
 void check_scalar_type(const PreMultiply& op, ElementType type);

@@ -34,11 +34,31 @@ bool same_place(const Arguments& given, const Communicator& comm) {
   }
 }
 
+/// Buffers that are not in place may share nothing. A buffer that this rank does not use has no bytes.
+void check_places(const Arguments& given, const Communicator& comm, bool in_place) {
+  if (in_place) return;
+  const std::size_t share = given.count * size_of(static_cast<ElementType>(given.type));
+  const std::size_t all = share * static_cast<std::size_t>(comm.size());
+  const std::size_t at_root = comm.rank() == given.root ? 1 : 0;
+  std::size_t send = share, receive = share;
+  switch (given.collective) {
+    case Collective::reduce: receive *= at_root; break;
+    case Collective::broadcast: send *= at_root; break;
+    case Collective::reduce_scatter: send = all; break;
+    case Collective::all_gather: receive = all; break;
+    case Collective::gather: receive = all * at_root; break;
+    case Collective::scatter: send = all * at_root; break;
+    case Collective::all_to_all: send = receive = all; break;
+    default: break;
+  }
+  check_apart(given.send, send, given.receive, receive);
+}
+
 std::byte* bytes(const void* pointer) {
   return static_cast<std::byte*>(const_cast<void*>(pointer));
 }
 
-void call(const Arguments& given, Communicator& comm) {
+void call(const Arguments& given, Communicator& comm, bool in_place) {
   Call call;
   call.collective = given.collective;
   call.type = static_cast<ElementType>(given.type);
@@ -51,7 +71,7 @@ void call(const Arguments& given, Communicator& comm) {
   }
   call.root = given.root;
   call.count = given.count;
-  call.in_place = same_place(given, comm);
+  call.in_place = in_place;
   submit({&comm, std::move(call), {bytes(given.send), bytes(given.receive)}, multiply});
 }
 
@@ -64,9 +84,10 @@ tuttiResult_t collective(const Arguments& given, tuttiComm_t handle, tuttiStream
     if (reduces(given.collective)) check_operator(given.op);
     if (has_root(given.collective)) check_root(given.root, comm.size());
     check_buffers(given.send, given.receive, given.count, given.collective, comm.rank() == given.root);
+    const bool in_place = same_place(given, comm);
+    check_places(given, comm, in_place);
     if (!in_group() && given.op < kOperators) [[likely]] {
-      const std::uint64_t word =
-          key_word(given.collective, given.type, given.op, given.root, same_place(given, comm));
+      const std::uint64_t word = key_word(given.collective, given.type, given.op, given.root, in_place);
       if (Plan* plan = comm.cached(word, given.count)) [[likely]] {
         std::byte* const buffers[] = {bytes(given.send), bytes(given.receive)};
         comm.run(*plan, buffers);
@@ -74,7 +95,7 @@ tuttiResult_t collective(const Arguments& given, tuttiComm_t handle, tuttiStream
       }
     }
     if (given.count == 0 && given.collective != Collective::barrier) return;
-    call(given, comm);
+    call(given, comm, in_place);
   });
 }
 
@@ -183,7 +204,13 @@ tuttiResult_t tuttiAllGatherV(const void* sendbuff, size_t sendcount, void* recv
     check_equal(sendcount, call.counts[rank], "sendcount", "recvcounts[rank]");
     check_pointer(sendbuff, sendcount, "sendbuff");
     check_pointer(recvbuff, total(call.counts), "recvbuff");
-    call.in_place = sendbuff == bytes(recvbuff) + call.displacements[rank] * size_of(call.type);
+    const std::size_t element = size_of(call.type);
+    call.in_place = sendbuff == bytes(recvbuff) + call.displacements[rank] * element;
+    for (std::size_t i = 0; i < call.counts.size(); ++i) {
+      if (call.in_place && i == rank) continue;
+      check_apart(sendbuff, sendcount * element, bytes(recvbuff) + call.displacements[i] * element,
+                  call.counts[i] * element);
+    }
     submit({&communicator, std::move(call), {bytes(sendbuff), bytes(recvbuff)}, nullptr});
   });
 }
@@ -212,7 +239,10 @@ tuttiResult_t tuttiReduceScatterV(const void* sendbuff, void* recvbuff, const si
       multiply = &communicator.user_operator(op - tutti::kOperators);
       check_scalar_type(*multiply, call.type);
     }
-    call.in_place = recvbuff == bytes(sendbuff) + call.displacements[rank] * size_of(call.type);
+    const std::size_t element = size_of(call.type);
+    call.in_place = recvbuff == bytes(sendbuff) + call.displacements[rank] * element;
+    if (!call.in_place)
+      check_apart(sendbuff, total(call.counts) * element, recvbuff, call.counts[rank] * element);
     submit({&communicator, std::move(call), {bytes(sendbuff), bytes(recvbuff)}, multiply});
   });
 }
