@@ -101,14 +101,17 @@ void Engine::enqueue(Plan& plan, std::vector<std::byte*> buffers, std::shared_pt
 void Engine::help() noexcept {
   // relaxed: a hint to stand back; the lock orders everything else.
   helpers_.fetch_add(1, std::memory_order_relaxed);
+  bool helped = false;
   if (lock_.try_lock()) {
-    if (!queue_.empty()) advance_queue();
+    // Opening connections waits for peers: the progress thread does it, for a helper may have no time to
+    // wait.
+    helped = !queue_.empty() && (queue_.front().started || connections_.complete());
+    if (helped) advance_queue();
     lock_.unlock();
-  } else {
-    std::this_thread::yield();
   }
   helpers_.fetch_sub(1, std::memory_order_relaxed);
   if (!idle()) wake_.notify_one();
+  if (!helped) std::this_thread::yield();
 }
 
 void Engine::drain() noexcept {
