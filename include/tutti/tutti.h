@@ -49,8 +49,7 @@
 extern "C" {
 #endif
 
-/* ---- Types
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Types --------------------------------------------------------------------------- */
 
 /** What a call returns. The values are those of ncclResult_t. */
 typedef enum {
@@ -170,8 +169,7 @@ typedef struct {
         TUTTI_CONFIG_UNDEF_PTR, TUTTI_CONFIG_UNDEF_PTR                                                   \
   }
 
-/* ---- Version and errors
- * ----------------------------------------------------------------------------------------- */
+/* ---- Version and errors -------------------------------------------------------------- */
 
 /** The library's version, as TUTTI_VERSION computes it. tuttiInvalidArgument: `version` is NULL. Any thread.
  */
@@ -186,8 +184,7 @@ TUTTI_EXPORT const char* tuttiGetErrorString(tuttiResult_t result);
  * failing call on `comm`, or of this thread. */
 TUTTI_EXPORT const char* tuttiGetLastError(tuttiComm_t comm);
 
-/* ---- Starting
- * --------------------------------------------------------------------------------------------------- */
+/* ---- Starting ------------------------------------------------------------------------ */
 
 /** Makes an id for one new communicator and opens its rendezvous in this process, which must live until all
  * ranks have joined; usually rank 0 calls it. Each id makes one communicator. tuttiSystemError: no network
@@ -229,8 +226,7 @@ TUTTI_EXPORT tuttiResult_t tuttiCommInitAll(tuttiComm_t* comms, int ndev, const 
 TUTTI_EXPORT tuttiResult_t tuttiCommSplit(tuttiComm_t comm, int color, int key, tuttiComm_t* newcomm,
                                           const tuttiConfig_t* config);
 
-/* ---- Ending and asking
- * ------------------------------------------------------------------------------------------ */
+/* ---- Ending and asking --------------------------------------------------------------- */
 
 /** Waits until everything issued on `comm` is done on all ranks, and says farewell to them: afterwards only
  *  tuttiCommDestroy, tuttiCommAbort and the questions below are allowed. Collective. */
@@ -256,13 +252,15 @@ TUTTI_EXPORT tuttiResult_t tuttiCommUserRank(tuttiComm_t comm, int* rank);
  * meantime); tuttiInProgress while asynchronous work runs; else tuttiSuccess. Never blocks. Any thread. */
 TUTTI_EXPORT tuttiResult_t tuttiCommGetAsyncError(tuttiComm_t comm, tuttiResult_t* asyncError);
 
-/* ---- Collectives
- * ------------------------------------------------------------------------------------------------ n is the
- * number of ranks, r this rank. All take part, with the same counts, type, operator and root. Common errors:
- * tuttiInvalidArgument: a NULL communicator, or buffer with a count above 0; an unknown type or operator; a
- * root or peer outside 0 … n-1; a stream that is not NULL; buffers that overlap in another way than "in
- * place". tuttiInvalidUsage: ranks that called different things (noticed where messages meet).
- * tuttiRemoteError, tuttiTimeout: see tuttiResult_t. */
+/* ---- Collectives --------------------------------------------------------------------- */
+
+/* n is the number of ranks, r this rank. All take part, with the same counts, type, operator and root. Common
+ * errors: tuttiInvalidArgument: a NULL communicator, or buffer with a count above 0; an unknown type or
+ * operator; a root or peer outside 0 … n-1; a stream that is not NULL; buffers that overlap in another way
+ * than "in place". tuttiInvalidUsage: ranks that called different things (noticed where messages meet).
+ * tuttiRemoteError, tuttiTimeout: see tuttiResult_t. The first
+ * call between two ranks connects them: it waits for the other's first call as long as joining may take
+ * (initTimeoutMs), later ones as long as timeoutMs says. After tuttiCommFinalize: tuttiInvalidUsage. */
 
 /** recvbuff[i] = op over all ranks of sendbuff[i], on every rank. Both hold `count` elements.
  *  In place: sendbuff == recvbuff. */
@@ -339,8 +337,7 @@ TUTTI_EXPORT tuttiResult_t tuttiAlltoAllV(const void* sendbuff, const size_t sen
                                           const size_t rdispls[], tuttiDataType_t datatype, tuttiComm_t comm,
                                           tuttiStream_t stream);
 
-/* ---- Point to point
- * --------------------------------------------------------------------------------------------- */
+/* ---- Point to point ------------------------------------------------------------------ */
 
 /** Sends `count` elements to `peer`, which calls tuttiRecv with the same count and type. Messages between two
  * ranks arrive in the order in which they were sent. May wait for the receiver: calls that depend on each
@@ -353,8 +350,7 @@ TUTTI_EXPORT tuttiResult_t tuttiSend(const void* sendbuff, size_t count, tuttiDa
 TUTTI_EXPORT tuttiResult_t tuttiRecv(void* recvbuff, size_t count, tuttiDataType_t datatype, int peer,
                                      tuttiComm_t comm, tuttiStream_t stream);
 
-/* ---- Operators
- * -------------------------------------------------------------------------------------------------- */
+/* ---- Operators ----------------------------------------------------------------------- */
 
 /** Makes an operator that multiplies each rank's input by that rank's own `scalar` (one element of
  * `datatype`) before summing. Usable on `comm` with that type only. All ranks must create such operators in
@@ -368,8 +364,7 @@ TUTTI_EXPORT tuttiResult_t tuttiRedOpCreatePreMulSum(tuttiRedOp_t* op, const voi
  * built-in one. */
 TUTTI_EXPORT tuttiResult_t tuttiRedOpDestroy(tuttiRedOp_t op, tuttiComm_t comm);
 
-/* ---- Groups and asynchronous work
- * ------------------------------------------------------------------------------- */
+/* ---- Groups and asynchronous work ---------------------------------------------------- */
 
 /** Calls of this thread up to the matching tuttiGroupEnd are only collected (and their arguments checked),
  * then issued together: small ones are fused, and point-to-point calls cannot wait for one another. All ranks
@@ -399,11 +394,10 @@ TUTTI_EXPORT tuttiResult_t tuttiWorkTest(tuttiWork_t work, int* done);
 /** Frees the handle, after waiting for the work if it is not done. NULL is allowed. */
 TUTTI_EXPORT tuttiResult_t tuttiWorkFree(tuttiWork_t work);
 
-/* ---- Memory
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- Memory -------------------------------------------------------------------------- */
 
-/** Allocates host memory that every transport handles best (page-aligned, huge pages where there are any,
- * visible to the other ranks of this host). Any memory works, this may be faster. Zero bytes give a NULL
+/** Allocates host memory that every transport handles best (page-aligned, huge pages where there are any).
+ * Any memory works, this may be faster. Zero bytes give a NULL
  * pointer. Any thread. */
 TUTTI_EXPORT tuttiResult_t tuttiMemAlloc(void** ptr, size_t size);
 

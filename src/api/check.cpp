@@ -1,5 +1,7 @@
 #include "api/check.hpp"
 
+#include <algorithm>
+
 namespace tutti::api {
 
 void refuse_stream() {
@@ -41,6 +43,43 @@ void refuse_overlap(const void* send, std::size_t send_bytes, const void* receiv
        "as "
        "the call's \"in place\" says",
        receive_bytes, receive, send_bytes, send);
+}
+
+namespace {
+
+struct Piece {
+  const std::byte* begin;
+  std::size_t bytes;
+};
+
+/// The pieces that hold something, by address.
+std::vector<Piece> pieces(const void* base, const std::vector<std::size_t>& displacements,
+                          const std::vector<std::size_t>& counts, std::size_t element) {
+  std::vector<Piece> result;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] == 0) continue;
+    result.push_back({static_cast<const std::byte*>(base) + displacements[i] * element, counts[i] * element});
+  }
+  std::sort(result.begin(), result.end(), [](const Piece& a, const Piece& b) { return a.begin < b.begin; });
+  return result;
+}
+
+}  // namespace
+
+void check_pieces_apart(const Call& call, const void* send, const void* receive, std::size_t element) {
+  const auto sent = pieces(send, call.displacements, call.counts, element);
+  const auto received = pieces(receive, call.receive_displacements, call.receive_counts, element);
+  auto s = sent.begin();
+  auto r = received.begin();
+  while (s != sent.end() &&
+         r != received.end()) {  // sent pieces may overlap each other: drop what ends first
+    check_apart(s->begin, s->bytes, r->begin, r->bytes);
+    if (s->begin + s->bytes <= r->begin) {
+      ++s;
+    } else {
+      ++r;
+    }
+  }
 }
 
 void check_scalar_type(const PreMultiply& op, ElementType type) {

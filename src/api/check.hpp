@@ -76,6 +76,10 @@ inline void check_apart(const void* send, std::size_t send_bytes, const void* re
     refuse_overlap(send, send_bytes, receive, receive_bytes);
 }
 
+/// The pieces of an all-to-all with counts and displacements (in elements of so many bytes): no received one
+/// may touch one that is sent.
+void check_pieces_apart(const Call& call, const void* send, const void* receive, std::size_t element);
+
 void check_scalar_type(const PreMultiply& op, ElementType type);
 
 /// The first word of Call::append_key, for calls without lists.

@@ -267,6 +267,7 @@ tuttiResult_t tuttiAlltoAllV(const void* sendbuff, const size_t sendcounts[], co
     check_equal(call.counts[rank], call.receive_counts[rank], "sendcounts[rank]", "recvcounts[rank]");
     check_pointer(sendbuff, total(call.counts), "sendbuff");
     check_pointer(recvbuff, total(call.receive_counts), "recvbuff");
+    check_pieces_apart(call, sendbuff, recvbuff, size_of(call.type));
     submit({&communicator, std::move(call), {bytes(sendbuff), bytes(recvbuff)}, nullptr});
   });
 }

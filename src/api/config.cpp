@@ -30,6 +30,7 @@ Settings configured(Settings base, const tuttiConfig_t* config) {
   set_int("INIT_TIMEOUT_MS", config->initTimeoutMs);
   set_text("HOSTID", config->hostId);
   set_text("SOCKET_INTERFACES", config->socketInterfaces);
+  set_text("COMM_NAME", config->commName);
   return base;
 }
 

@@ -12,9 +12,10 @@ std::string& thread_error() noexcept {
 tuttiResult_t record(tuttiComm_t comm, Code code, const char* sentence) noexcept {
   try {
     const bool alive = comm != nullptr && comm->magic == tuttiComm::kAlive;
-    (alive ? comm->last_error : thread_error()) = sentence;
-    if (in_group()) group_failed(code, sentence);
-    TUTTI_LOG(info, "{}", sentence);
+    std::string& place = alive ? comm->last_error : thread_error();
+    place = (alive && comm->communicator ? comm->communicator->label() : std::string()) + sentence;
+    if (in_group()) group_failed(code, place.c_str());
+    TUTTI_LOG(info, "{}", place);
   } catch (...) {  // without memory for the sentence the code has to do
   }
   return static_cast<tuttiResult_t>(code);

@@ -255,6 +255,7 @@ const std::vector<SettingInfo>& setting_table() {
        "Microseconds a waiting thread spins before it sleeps, where every rank has a core of its own."},
       {"HOSTID", &S::host_id, 0, 0, {},
        "Another host identity for this process: lets one machine play several; empty: the machine's own."},
+      {"COMM_NAME", &S::comm_name, 0, 0, {}, "What the log and error sentences call the communicator."},
       {"RENDEZVOUS_FILE", &S::rendezvous_file, 0, 0, {},
        "A path all ranks see, through which they find each other when started from the environment."},
       {"SECRET", &S::secret, 0, 0, {},

@@ -27,6 +27,7 @@ struct Settings {
   int spin_us = 100;  // TUTTI_SPIN_US: spin so long before sleeping, where every rank has a core
   // Identity and start-up.
   std::string host_id;          // TUTTI_HOSTID: another host identity for this process
+  std::string comm_name;        // TUTTI_COMM_NAME: what messages call the communicator
   std::string rendezvous_file;  // TUTTI_RENDEZVOUS_FILE: shared file for start-up from the environment
   std::string secret;           // TUTTI_SECRET: shared secret for start-up from the environment
   std::string cache_dir;        // TUTTI_CACHE_DIR: machine measurements; default ~/.cache/tutti

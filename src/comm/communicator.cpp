@@ -50,6 +50,8 @@ std::size_t Communicator::KeyHash::operator()(const std::vector<std::uint64_t>& 
 }
 
 Plan& Communicator::plan(const Call& call) {
+  if (left_)
+    fail(Code::invalid_usage, "tuttiCommFinalize ended this communicator: only tuttiCommDestroy may follow");
   key_.clear();
   call.append_key(key_);
   auto found = plans_.find(key_);
@@ -99,6 +101,11 @@ std::unique_ptr<Plan> Communicator::make_plan(const Call& call) {
       call, [&](Rank r) { return choice.algorithm->make(shape, r); }, parameters, *connections_);
 }
 
+std::string Communicator::label() const {
+  const std::string& name = world_.settings.comm_name;
+  return name.empty() ? name : fmt::format("communicator \"{}\": ", name);
+}
+
 int Communicator::add_operator(const PreMultiply& op) {
   operators_.push_back(op);
   return static_cast<int>(operators_.size() - 1);
@@ -120,6 +127,7 @@ void Communicator::finalize() {
   failure_.check();
   if (!left_) control_->leave();
   left_ = true;
+  recent_.fill({});  // cached calls are refused, too
 }
 
 void Communicator::abort(const std::string& sentence) noexcept {

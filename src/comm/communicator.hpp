@@ -42,6 +42,8 @@ class Communicator {
   [[nodiscard]] int size() const noexcept { return world_.size; }
   [[nodiscard]] const Settings& settings() const noexcept { return world_.settings; }
   [[nodiscard]] const Failure& failure() const noexcept { return failure_; }
+  /// What its messages begin with: "communicator \"NAME\": ", or nothing where it was given no name.
+  [[nodiscard]] std::string label() const;
 
   /// The plan of a call, from the cache or made now; its readers' ends are not yet open (connect()).
   Plan& plan(const Call& call);

@@ -79,6 +79,7 @@ std::unique_ptr<Communicator> Communicator::create(const UniqueId& id, int size,
 std::unique_ptr<Communicator> Communicator::split(int color, int key, Settings settings) {
   if (color < -1)
     fail(Code::invalid_argument, "color: {} given, 0 or more allowed, or TUTTI_SPLIT_NOCOLOR (-1)", color);
+  if (left_) fail(Code::invalid_usage, "tuttiCommFinalize ended this communicator: it cannot be split");
   engine_->drain();
   std::unique_ptr<Communicator> made(new Communicator(std::move(settings)));
   ControlListener listener(made->world_.settings);
@@ -141,7 +142,7 @@ void Communicator::assemble(Membership membership, ControlListener listener) {
   connections_ = std::make_unique<Connections>(world_, std::move(usable));
   describe_situation(infos);
   engine_ = std::make_unique<Engine>(world_, *connections_);
-  TUTTI_LOG(info, "rank {} of {}: {} host{}, {}{}", rank(), size(),
+  TUTTI_LOG(info, "{}rank {} of {}: {} host{}, {}{}", label(), rank(), size(),
             *std::max_element(world_.host_of.begin(), world_.host_of.end()) + 1,
             world_.host_of.back() == 0 ? "" : "s", transports_.front()->name(),
             transports_.size() > 1 ? " within hosts, tcp between" : "");

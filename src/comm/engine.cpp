@@ -11,6 +11,8 @@ namespace {
 
 /// The progress thread looks around this often.
 constexpr int kSliceUs = 50;
+/// A peer's first call is waited for in glances of so long, so that the lock is free between them.
+constexpr int kGlanceMs = 1;
 
 }  // namespace
 
@@ -103,9 +105,7 @@ void Engine::help() noexcept {
   helpers_.fetch_add(1, std::memory_order_relaxed);
   bool helped = false;
   if (lock_.try_lock()) {
-    // Opening connections waits for peers: the progress thread does it, for a helper may have no time to
-    // wait.
-    helped = !queue_.empty() && (queue_.front().started || connections_.complete());
+    helped = !queue_.empty();
     if (helped) advance_queue();
     lock_.unlock();
   }
@@ -129,16 +129,28 @@ Engine::Pause::~Pause() {
   engine_.wake_.notify_one();
 }
 
+/// Opens what the item needs and begins its run; false: a peer has not opened its end yet.
+bool Engine::start(Item& item) {
+  if (!connections_.complete()) {
+    if (item.connects_by == Deadline{}) item.connects_by = after_ms(world_.settings.init_timeout_ms);
+    try {
+      connections_.open_inlets(std::min(item.connects_by, after_ms(kGlanceMs)));
+    } catch (const Error& error) {
+      if (error.code() != Code::timeout || passed(item.connects_by)) throw;
+      return false;
+    }
+  }
+  begin(*item.plan, item.buffers);
+  item.started = true;
+  return true;
+}
+
 /// With the lock held: a slice of the first item.
 void Engine::advance_queue() noexcept {
   Item& item = queue_.front();
   try {
     world_.failure->check();
-    if (!item.started) {
-      connections_.open_inlets(after_ms(world_.settings.init_timeout_ms));
-      begin(*item.plan, item.buffers);
-      item.started = true;
-    }
+    if (!item.started && !start(item)) return;
     if (waiter_.advance(run_, kSliceUs) == Progress::done) finish_front(Code::success, {});
   } catch (const Error& error) {
     world_.failure->report(error.code(), error.rank(), error.what());

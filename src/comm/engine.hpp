@@ -91,11 +91,13 @@ class Engine {
     std::shared_ptr<Work> work;
     std::shared_ptr<void> keep;
     bool started = false;
+    Deadline connects_by{};  // for the readers' ends it needs; set when it comes to the front
   };
 
   void begin(Plan& plan, std::span<std::byte* const> buffers);
   [[noreturn]] void throw_failure() const;
   void advance_queue() noexcept;
+  bool start(Item& item);
   void finish_front(Code code, const std::string& sentence) noexcept;
   void progress_thread() noexcept;
 

@@ -51,6 +51,19 @@ TEST(Communicators, say_farewell_once) {
   EXPECT_EQ(size_of(ranks.comm(1)), 2);  // and are destroyed afterwards
 }
 
+TEST(Communicators, refuse_calls_after_the_farewell) {
+  Ranks ranks(2);
+  ranks.expect_usable();  // and with it a cached plan
+  ranks.run([](int, tuttiComm_t comm) {
+    EXPECT_OK(tuttiCommFinalize(comm), comm);
+    int value = 1;
+    EXPECT_EQ(tuttiAllReduce(&value, &value, 1, tuttiInt32, tuttiSum, comm, nullptr), tuttiInvalidUsage);
+    EXPECT_THAT(tuttiGetLastError(comm), testing::HasSubstr("tuttiCommFinalize"));
+    tuttiComm_t part = nullptr;
+    EXPECT_EQ(tuttiCommSplit(comm, 0, 0, &part, nullptr), tuttiInvalidUsage);
+  });
+}
+
 // --- split
 
 TEST(Split, groups_by_color_and_orders_by_key) {
@@ -161,6 +174,16 @@ TEST(Config, takes_every_field) {
     EXPECT_EQ(members(comm, rank), (std::vector{0, 1}));
     EXPECT_OK(tuttiCommDestroy(comm), nullptr);
   });
+}
+
+TEST(Config, names_the_communicator_in_its_errors) {
+  Ranks ranks(1, "COMM_NAME=pipeline stage 3");
+  int value = 0;
+  EXPECT_EQ(
+      tuttiAllReduce(&value, &value, 1, tuttiInt32, static_cast<tuttiRedOp_t>(99), ranks.comm(0), nullptr),
+      tuttiInvalidArgument);
+  EXPECT_THAT(tuttiGetLastError(ranks.comm(0)),
+              testing::StartsWith("communicator \"pipeline stage 3\": op: 99"));
 }
 
 /// Why a config is refused.

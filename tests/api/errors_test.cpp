@@ -19,6 +19,7 @@ struct Mistake {
 std::array<int, 16> memory;  // never written: no call of this list gets so far
 const std::size_t kOnes[] = {1, 1};
 const std::size_t kTwos[] = {2, 2};
+const std::size_t kApart[] = {4, 5};
 
 int* buffer(std::size_t element = 0) {
   return &memory[element];
@@ -100,6 +101,10 @@ std::vector<Mistake> mistakes_of_places() {
        {"overlap"}},
       {[](auto c) { return tuttiAlltoAll(buffer(), buffer(), 2, tuttiInt32, c, nullptr); }, {"overlap"}},
       {[](auto c) { return tuttiAllGather(buffer(1), buffer(), 2, tuttiInt32, c, nullptr); }, {"overlap"}},
+      {[](auto c) {
+         return tuttiAlltoAllV(buffer(), kOnes, kApart, buffer(1), kOnes, kApart, tuttiInt32, c, nullptr);
+       },
+       {"overlap"}},
       {[](auto c) { return tuttiReduceScatter(buffer(), buffer(1), 2, tuttiInt32, tuttiSum, c, nullptr); },
        {"overlap"}},
   };
@@ -233,7 +238,7 @@ TEST(Abort, ends_the_calls_of_the_others_and_names_who_aborted) {
   });
 }
 
-TEST(Abort, ends_a_call_of_another_thread_of_the_same_rank) {
+TEST(Abort, ends_a_call_that_waits_for_the_rank) {
   Ranks ranks(2);
   ranks.expect_usable();
   std::atomic<bool> called{false};

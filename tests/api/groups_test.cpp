@@ -246,6 +246,26 @@ TEST_F(Groups, a_wait_without_time_says_that_work_goes_on) {
   EXPECT_EQ(state, tuttiSuccess);
 }
 
+TEST_F(Groups, queue_behind_one_whose_peers_have_not_called_yet) {
+  int values[3][2] = {{1, 10}, {2, 20}, {3, 30}};
+  tuttiWork_t works[3][2] = {};
+  for (int rank = 0; rank < 3; ++rank) {
+    for (int call = 0; call < 2; ++call) {  // rank 0's second call: nobody else has made the first
+      int* value = &values[rank][call];
+      EXPECT_OK(tuttiGroupStart(), nullptr);
+      EXPECT_OK(tuttiAllReduce(value, value, 1, tuttiInt32, tuttiSum, ranks_.comm(rank), nullptr), nullptr);
+      EXPECT_OK(tuttiGroupEndAsync(&works[rank][call]), nullptr);
+    }
+  }
+  for (int rank = 0; rank < 3; ++rank) {
+    for (const tuttiWork_t work : works[rank]) {
+      EXPECT_OK(tuttiWorkWait(work, -1), nullptr);
+      EXPECT_OK(tuttiWorkFree(work), nullptr);
+    }
+    EXPECT_THAT(values[rank], testing::ElementsAre(6, 60));
+  }
+}
+
 TEST_F(Groups, freeing_work_waits_for_it) {
   ranks_.run([](int rank, tuttiComm_t comm) {
     Ints values(300'000, rank + 1);

@@ -42,7 +42,7 @@ BANNED = [
     (EVERYWHERE, _call(r"(?:std::)?s?rand"), "a seeded std::mt19937_64", []),
     (EVERYWHERE, _call(r"gethostby(?:name|addr)"), "getaddrinfo", []),
     (EVERYWHERE, r"\bstd::endl\b", "'\\n'", []),
-    (EVERYWHERE, r"(?<!<)\bnew\b(?!\s*\()", "std::make_unique or a container", []),
+    (EVERYWHERE, r"(?<!<)(?<!operator )\bnew\b(?!\s*\()", "std::make_unique or a container", []),
     (EVERYWHERE, r"(?<!operator )(?<!= )\bdelete\b", "an owner type: std::unique_ptr, base/handle.hpp", []),
     (EVERYWHERE, r"(?<!__ )(?<!asm )(?<!__asm__ )\bvolatile\b", "std::atomic, with the memory order said", []),
     (SRC, r"\b(?:secure_)?getenv\s*\(", "a Setting: base/settings.hpp", ["src/base/settings.cpp"]),

@@ -76,6 +76,20 @@ class Source:
                 head += character
         return found
 
+    @cached_property
+    def types(self) -> list[tuple[int, str]]:
+        """(line, 'a::b::Name') of every type defined at the level of a namespace that has a name."""
+        found, spaces = [], []
+        for number, line in enumerate(self.code, 1):
+            if match := re.match(r"namespace\s*([\w:]*)\s*{", line):
+                spaces.append(match.group(1))
+            elif line.startswith("}") and spaces and "namespace" in self.lines[number - 1]:
+                spaces.pop()
+            elif match := re.match(r"(?:struct|class|union|enum(?: class)?)\s+(?:\[\[.*?\]\]\s*)?(\w+)\b(?!\s*<)[^;(]*{", line):
+                if all(spaces):
+                    found.append((number, "::".join([*spaces, match.group(1)])))
+        return found
+
     @staticmethod
     def _function_name(head: str, scopes: list) -> str | None:
         """The name of the function whose body opens after `head`; '' inside a function; None for any other scope."""

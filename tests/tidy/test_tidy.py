@@ -39,6 +39,7 @@ PLANTED = [
     ("memory-orders", "src/base/x.cpp", "int f() { return x.load(std::memory_order_relaxed); }\n"),
     ("file-length", "src/base/x.cpp", "int x;\n" * 601),
     ("format", "src/base/x.cpp", "int   x ;\n"),
+    ("one-definition", "src/base/x.cpp", "namespace a {\nstruct X {\n};\nstruct X {\n};\n}  // namespace a\n"),
     ("readme", "src/base/CMakeLists.txt", "tutti_layer(base)\n"),
 ]
 
@@ -53,6 +54,8 @@ CLEAN = [
     ("src/base/x.cpp", "// tidy: banned-calls, since the C library frees it\nauto f() { return new int; }\n"),
     ("tests/base/x.cpp", "void f() {\n  while (!there() && !passed(deadline)) usleep(1000);\n}\n"),
     ("src/api/x.cpp", "#include <tutti/tutti.h>\n"),
+    ("src/base/x.cpp", "namespace a {\nstruct X;\nstruct X {\n};\nnamespace {\nstruct Y {\n};\n}  // namespace\n"
+     "struct Y {\n};\n}  // namespace a\n"),
 ]
 
 LONG_FUNCTION = "namespace a {\nclass B {\n  int long_one(int x) {\n" + "    ++x;\n" * 80 + "    return x;\n  }\n};\n}\n"

@@ -45,6 +45,19 @@ def findings(all_sources: list[Source], chosen: dict[str, rules.Rule]) -> Iterat
                     yield f"{source.path}:{line}: {name}: {sentence}"
 
 
+def twice_defined_types(all_sources: list[Source]) -> Iterator[str]:
+    """Two types of one name in one namespace: the linker takes the inline functions of either for both."""
+    first: dict[str, str] = {}
+    for source in all_sources:
+        if source.path.parts[0] != "src":
+            continue
+        for line, name in source.types:
+            place = f"{source.path}:{line}"
+            if name in first:
+                yield f"{place}: one-definition: {name} is defined at {first[name]}, too: rename one, or give it a namespace"
+            first.setdefault(name, place)
+
+
 def missing_readmes(root: Path) -> Iterator[str]:
     for build_file in sorted(root.glob("src/*/CMakeLists.txt")):
         readme = build_file.with_name("README.md")
@@ -83,7 +96,8 @@ def main(words: list[str] | None = None) -> int:
         print(f"warning: {warning}")
     report_lengths(all_sources)
 
-    errors = [*findings(all_sources, rules.FAILING), *missing_readmes(arguments.root)]
+    errors = [*findings(all_sources, rules.FAILING), *twice_defined_types(all_sources),
+              *missing_readmes(arguments.root)]
     if not arguments.no_format:
         errors += badly_formatted(arguments.root, all_sources)
     for error in errors:
