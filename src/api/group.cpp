@@ -123,7 +123,7 @@ void run_now(Pending& pending) {
     multiply_into(pending, pending.comm->staging(input_bytes(pending)));
   }
   Plan& plan = pending.comm->plan(pending.call);
-  pending.comm->connect();
+  pending.comm->connect(plan);
   pending.comm->run(plan, pending.buffers);
 }
 

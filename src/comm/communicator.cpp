@@ -69,12 +69,6 @@ Plan& Communicator::plan(const Call& call) {
   return *found->second;
 }
 
-void Communicator::connect() {
-  if (connections_->complete()) return;
-  const Engine::Pause pause(*engine_);
-  connections_->open_inlets(after_ms(world_.settings.init_timeout_ms));
-}
-
 std::unique_ptr<Plan> Communicator::make_plan(const Call& call) {
   failure_.check();
   Parameters parameters;

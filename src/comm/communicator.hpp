@@ -47,9 +47,9 @@ class Communicator {
 
   /// The plan of a call, from the cache or made now; its readers' ends are not yet open (connect()).
   Plan& plan(const Call& call);
-  /// Opens what plans still need; waits for the peers to call the same. Throws as Connections::open_inlets
-  /// does.
-  void connect();
+  /// Opens what plans still need, this one at the latest; waits for the peers to call the same. Throws the
+  /// failure.
+  void connect(const Plan& plan) { engine_->connect(plan); }
   /// The plan of a plain call if it is cached: no allocation, no lock. `key`: Call::append_key's two words.
   [[nodiscard]] Plan* cached(std::uint64_t word, std::uint64_t count) noexcept {
     const Recent& recent = recent_[(count ^ word ^ (count >> 7)) % recent_.size()];

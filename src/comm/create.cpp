@@ -47,6 +47,7 @@ Vote vote_from_text(const std::string& text) {
 Communicator::Communicator(Settings settings) {
   world_.settings = std::move(settings);
   world_.failure = &failure_;
+  world_.describe_tag = describe_signature;
   const std::string& wanted = world_.settings.transport;
   if (wanted == "loop")
     fail(Code::invalid_argument, "TUTTI_TRANSPORT: \"loop\" serves simulations; shm and tcp join processes");

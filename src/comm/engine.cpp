@@ -69,6 +69,28 @@ void Engine::throw_failure() const {
   fail(Code::internal_error, "a wait ended without a reason");
 }
 
+/// Makes the error the communicator's failure, with what this rank called: the others may have called
+/// something else.
+Error Engine::reported(const Error& error, const Plan& plan) {
+  Failure& failure = *world_.failure;
+  if (failure.failed()) return error;  // it comes from there
+  Error whole(error.code(),
+              fmt::format("{} (rank {} called {})", error.what(), world_.rank, describe_signature(plan.tag)),
+              error.rank());
+  failure.report(whole.code(), whole.rank(), whole.what());
+  return whole;
+}
+
+void Engine::connect(const Plan& plan) {
+  if (connections_.complete()) return;
+  const Pause pause(*this);
+  try {
+    connections_.open_inlets(after_ms(world_.settings.init_timeout_ms));
+  } catch (const Error& error) {
+    throw reported(error, plan);
+  }
+}
+
 void Engine::begin(Plan& plan, std::span<std::byte* const> buffers) {
   run_.start(plan, plan.scratch_bytes == 0 ? nullptr : scratch_.reserve(plan.scratch_bytes), buffers);
 }
@@ -153,8 +175,8 @@ void Engine::advance_queue() noexcept {
     if (!item.started && !start(item)) return;
     if (waiter_.advance(run_, kSliceUs) == Progress::done) finish_front(Code::success, {});
   } catch (const Error& error) {
-    world_.failure->report(error.code(), error.rank(), error.what());
-    finish_front(error.code(), error.what());
+    const Error whole = reported(error, *item.plan);
+    finish_front(whole.code(), whole.what());
   } catch (const std::exception& error) {
     world_.failure->report(Code::internal_error, -1, error.what());
     finish_front(Code::internal_error, error.what());

@@ -58,6 +58,9 @@ class Engine {
   /// Makes room for runs of the plan; once per plan, while nothing runs or with a Pause.
   void prepare(const Plan& plan) { run_.reserve(plan); }
 
+  /// Opens the readers' ends that plans still need; waits for their writers. Throws the communicator's
+  /// failure, which it is when one does not come in time.
+  void connect(const Plan& plan);
   /// Runs the plan now and returns when it is done; what is queued goes first. Throws the communicator's
   /// failure. `buffers`: the user's, without scratch.
   void run(Plan& plan, std::span<std::byte* const> buffers);
@@ -96,6 +99,7 @@ class Engine {
 
   void begin(Plan& plan, std::span<std::byte* const> buffers);
   [[noreturn]] void throw_failure() const;
+  [[nodiscard]] Error reported(const Error& error, const Plan& plan);
   void advance_queue() noexcept;
   bool start(Item& item);
   void finish_front(Code code, const std::string& sentence) noexcept;

@@ -1,6 +1,9 @@
 #include "execute/call.hpp"
 
 #include <numeric>
+#include <optional>
+
+#include <fmt/core.h>
 
 namespace tutti {
 namespace {
@@ -16,6 +19,32 @@ void append_list(std::vector<std::uint64_t>& words, const std::vector<std::size_
   words.push_back(list.size());
   words.insert(words.end(), list.begin(), list.end());
 }
+
+/// The upper bits of a signature: what can be read from it. The lower ones are a hash of the rest.
+struct Signature {
+  Collective collective;
+  ElementType type;
+  Operator op;
+
+  static constexpr int kHashBits = 21, kOperatorBits = 3, kTypeBits = 4;
+  static constexpr std::uint32_t kHashMask = (1U << kHashBits) - 1;
+  static_assert(kCollectives <= 16 && kElementTypes <= 1 << kTypeBits && kOperators <= 1 << kOperatorBits);
+
+  [[nodiscard]] std::uint32_t word() const noexcept {
+    return ((static_cast<std::uint32_t>(collective) << kTypeBits | static_cast<std::uint32_t>(type))
+                << kOperatorBits |
+            static_cast<std::uint32_t>(op))
+           << kHashBits;
+  }
+  [[nodiscard]] static std::optional<Signature> of(std::uint32_t word) noexcept {
+    const auto op = (word >> kHashBits) & ((1U << kOperatorBits) - 1);
+    const auto type = (word >> (kHashBits + kOperatorBits)) & ((1U << kTypeBits) - 1);
+    const auto collective = word >> (kHashBits + kOperatorBits + kTypeBits);
+    if (op >= kOperators || type >= kElementTypes || collective >= kCollectives) return std::nullopt;
+    return Signature{static_cast<Collective>(collective), static_cast<ElementType>(type),
+                     static_cast<Operator>(op)};
+  }
+};
 
 }  // namespace
 
@@ -38,16 +67,26 @@ void Call::append_key(std::vector<std::uint64_t>& words) const {
 }
 
 std::uint32_t Call::signature() const noexcept {
-  std::uint64_t hash = mix(static_cast<std::uint64_t>(collective), static_cast<std::uint64_t>(root));
-  if (collective == Collective::send_receive)
-    return static_cast<std::uint32_t>(hash);  // lengths are checked by message
-  hash = mix(hash, static_cast<std::uint64_t>(type));
-  if (reduces(collective)) hash = mix(hash, static_cast<std::uint64_t>(op));
-  if (collective == Collective::all_to_all && is_vector()) return static_cast<std::uint32_t>(hash);
-  hash = mix(hash, count);
-  for (const std::size_t share : counts) hash = mix(hash, share);
-  for (const std::size_t part : fused_counts) hash = mix(hash, part);
-  return static_cast<std::uint32_t>(hash);
+  const bool private_lengths = collective == Collective::all_to_all && is_vector();
+  const bool typed = collective != Collective::send_receive && collective != Collective::barrier;
+  std::uint64_t hash = mix(0, static_cast<std::uint64_t>(root));
+  if (typed && !private_lengths) {  // else lengths are checked by message
+    hash = mix(hash, count);
+    for (const std::size_t share : counts) hash = mix(hash, share);
+    for (const std::size_t part : fused_counts) hash = mix(hash, part);
+  }
+  const Signature parts{collective, typed ? type : ElementType{}, reduces(collective) ? op : Operator{}};
+  return parts.word() | static_cast<std::uint32_t>(hash & Signature::kHashMask);
+}
+
+std::string describe_signature(std::uint32_t signature) {
+  const auto parts = Signature::of(signature);
+  if (!parts) return {};
+  std::string text(name_of(parts->collective));
+  if (parts->collective != Collective::send_receive && parts->collective != Collective::barrier)
+    text += fmt::format(" of {}", name_of(parts->type));
+  if (reduces(parts->collective)) text += fmt::format(" with {}", name_of(parts->op));
+  return text;
 }
 
 std::size_t Call::total_bytes(int size) const noexcept {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/element.hpp"
@@ -48,10 +49,14 @@ struct Call {
   [[nodiscard]] bool is_vector() const noexcept { return !counts.empty(); }
   /// The words that tell plans apart; appended to `words`.
   void append_key(std::vector<std::uint64_t>& words) const;
-  /// The same on every rank that takes part in the same call: travels with each message.
+  /// The same on every rank that takes part in the same call: travels with each message. Collective, type and
+  /// operator can be read from it (describe_signature), root and counts are hashed into the rest.
   [[nodiscard]] std::uint32_t signature() const noexcept;
   /// Bytes of the whole operation (the buffer that holds every share): what algorithms are priced by.
   [[nodiscard]] std::size_t total_bytes(int size) const noexcept;
 };
+
+/// "all_reduce of float with sum"; "" for what no signature() is.
+[[nodiscard]] std::string describe_signature(std::uint32_t signature);
 
 }  // namespace tutti

@@ -28,6 +28,8 @@
 namespace tutti {
 
 using Tag = std::uint32_t;
+/// What a tag says of the call that its message belongs to, for people; empty: nothing.
+using TagDescriber = std::string (*)(Tag);
 
 /// The writer's end of a connection.
 class Outlet {
@@ -115,6 +117,7 @@ struct World {
   Settings settings;
   Signer sign;
   Failure* failure = nullptr;
+  TagDescriber describe_tag = nullptr;
 };
 
 class Transport {

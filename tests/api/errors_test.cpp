@@ -8,6 +8,7 @@ namespace tutti_tests {
 namespace {
 
 using testing::AllOf;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 
 /// A call with something wrong, and what its sentence must contain.
@@ -25,6 +26,7 @@ int* buffer(std::size_t element = 0) {
   return &memory[element];
 }
 
+/// Within what C++ lets an object of the type hold.
 template <typename Enum>
 Enum value(int number) {
   return static_cast<Enum>(number);
@@ -52,16 +54,14 @@ std::vector<Mistake> mistakes_of_numbers() {
          return tuttiAllReduce(buffer(), buffer(), 1, value<tuttiDataType_t>(12), tuttiSum, c, nullptr);
        },
        {"datatype: 12", "0", "11"}},
-      {[](auto c) { return tuttiAllGather(buffer(), buffer(4), 1, value<tuttiDataType_t>(-1), c, nullptr); },
-       {"datatype: -1"}},
+      {[](auto c) { return tuttiAllGather(buffer(), buffer(4), 1, value<tuttiDataType_t>(15), c, nullptr); },
+       {"datatype: 15"}},
       {[](auto c) {
          return tuttiAllReduce(buffer(), buffer(), 1, tuttiInt32, value<tuttiRedOp_t>(5), c, nullptr);
        },
        {"op: 5", "tuttiRedOpCreatePreMulSum"}},
-      {[](auto c) {
-         return tuttiReduce(buffer(), buffer(), 1, tuttiInt32, value<tuttiRedOp_t>(-1), 0, c, nullptr);
-       },
-       {"op: -1"}},
+      {[](auto c) { return tuttiReduce(buffer(), buffer(), 1, tuttiInt32, tuttiMaxRedOp, 0, c, nullptr); },
+       {"op: 2147483647"}},
       {[](auto c) { return tuttiBroadcast(buffer(), buffer(), 1, tuttiInt32, 2, c, nullptr); },
        {"root: 2", "0 to 1"}},
       {[](auto c) { return tuttiGather(buffer(), buffer(4), 1, tuttiInt32, -1, c, nullptr); }, {"root: -1"}},
@@ -211,13 +211,46 @@ TEST(Disagreement, is_told_to_the_ranks_that_meet) {
     const std::size_t count = rank == 0 ? 2 : 3;
     EXPECT_EQ(tuttiAllReduce(values, values, count, tuttiInt32, tuttiSum, comm, nullptr), tuttiInvalidUsage);
     const std::string first = tuttiGetLastError(comm);
-    EXPECT_THAT(first, HasSubstr("rank"));
+    EXPECT_THAT(first, HasSubstr("all_reduce of int32 with sum"));
     EXPECT_EQ(tuttiBarrier(comm, nullptr), tuttiInvalidUsage);  // the first error stays
     EXPECT_EQ(tuttiGetLastError(comm), first);
   });
 }
 
 // --- aborts
+
+TEST(Disagreement, names_what_each_rank_called) {
+  for (const char* settings : {"TRANSPORT=shm", "TRANSPORT=tcp"}) {
+    Ranks ranks(2, settings);
+    ranks.run([](int rank, tuttiComm_t comm) {
+      float value = 0;
+      if (rank == 0) {
+        EXPECT_EQ(tuttiAllReduce(&value, &value, 1, tuttiFloat32, tuttiMax, comm, nullptr),
+                  tuttiInvalidUsage);
+      } else {
+        double other[2] = {};
+        EXPECT_EQ(tuttiAllGather(other + 1, other, 1, tuttiFloat64, comm, nullptr), tuttiInvalidUsage);
+      }
+      EXPECT_THAT(tuttiGetLastError(comm),
+                  AllOf(HasSubstr("all_reduce of float with max"), HasSubstr("all_gather of double"),
+                        HasSubstr("rank 0"), HasSubstr("rank 1")));
+    });
+  }
+}
+
+TEST(Disagreement, on_who_speaks_ends_on_all_ranks_and_says_what_was_called) {
+  Ranks ranks(2, "INIT_TIMEOUT_MS=300");
+  ranks.run([](int rank, tuttiComm_t comm) {
+    float values[2] = {};
+    if (rank == 0) {  // awaits a message of rank 1, which only listens
+      EXPECT_EQ(tuttiReduce(values, values, 2, tuttiFloat32, tuttiSum, 0, comm, nullptr), tuttiTimeout);
+    } else {
+      EXPECT_EQ(tuttiBroadcast(values, values, 2, tuttiFloat32, 0, comm, nullptr), tuttiTimeout);
+    }
+    EXPECT_THAT(tuttiGetLastError(comm),
+                ContainsRegex("rank [01] called (reduce of float with sum|broadcast)"));
+  });
+}
 
 TEST(Abort, ends_the_calls_of_the_others_and_names_who_aborted) {
   Ranks ranks(3);

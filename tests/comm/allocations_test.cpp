@@ -52,7 +52,7 @@ TEST_P(Cached, calls_allocate_nothing) {
     std::byte* const buffers[] = {reinterpret_cast<std::byte*>(send.data()),
                                   reinterpret_cast<std::byte*>(receive.data())};
     Plan& plan = comm.plan(all_reduce_of(count));
-    comm.connect();
+    comm.connect(plan);
     for (int call = 0; call < 3; ++call) comm.run(plan, buffers);  // arenas and queues grow to their size
     const long before = allocations;
     for (int call = 0; call < kCalls; ++call) {

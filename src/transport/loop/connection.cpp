@@ -5,6 +5,7 @@
 
 #include "base/assert.hpp"
 #include "transport/loop/wire.hpp"
+#include "transport/mismatch.hpp"
 
 namespace tutti::loop {
 
@@ -247,10 +248,8 @@ bool Connection::fits(Reader& reader, std::size_t bytes, Tag tag) {
   const Message& next = message(reader.taken);
   if (next.bytes == bytes && next.tag == tag) return true;
   reader.failure->report(Code::invalid_usage, key_.writer,
-                         fmt::format("rank {} sent {} bytes with tag {} where rank {} awaits {} bytes with "
-                                     "tag {} (lane {}): the two ranks "
-                                     "called different collectives, or with different counts or types",
-                                     key_.writer, next.bytes, next.tag, reader.rank, bytes, tag, key_.lane));
+                         mismatch_sentence(fmt::format("rank {}", key_.writer), {next.bytes, next.tag},
+                                           reader.rank, {bytes, tag}));
   return false;
 }
 

@@ -1,6 +1,6 @@
 #include "transport/shm/inlet.hpp"
 
-#include <fmt/core.h>
+#include "transport/mismatch.hpp"
 
 namespace tutti::shm {
 
@@ -73,13 +73,10 @@ void ShmInlet::report_mismatch(std::uint64_t sent_bytes, Tag sent_tag) noexcept 
   if (broken_) return;
   broken_ = true;
   const auto& neighbours = station_->neighbours;
-  const int rank = station_->world.rank;
-  neighbours.report(
-      Code::invalid_usage, writer_,
-      fmt::format("{} sent {} bytes (tag {}) where rank {} awaited {} bytes (tag {}), or another message "
-                  "before it: the two called "
-                  "different collectives, or the same with different counts or types",
-                  neighbours.name_of(writer_), sent_bytes, sent_tag, rank, refused_bytes_, refused_tag_));
+  const World& world = station_->world;
+  neighbours.report(Code::invalid_usage, writer_,
+                    mismatch_sentence(neighbours.name_of(writer_), {sent_bytes, sent_tag}, world.rank,
+                                      {refused_bytes_, refused_tag_}, world.describe_tag));
 }
 
 void ShmInlet::mark() noexcept {
@@ -111,12 +108,12 @@ void ShmInlet::inspect() noexcept {
     const std::uint64_t header = small.header.load(std::memory_order_acquire);
     if (same_small_number(header, small_awaited) &&
         !same_large_number(large.header.load(std::memory_order_acquire), large_awaited))
-      report_mismatch((header >> 32) & 0xff, static_cast<Tag>(header));
+      report_mismatch((header >> 32) & 0xff, ordered(static_cast<Tag>(header), large_taken_));
   } else {
     const std::uint64_t header = large.header.load(std::memory_order_acquire);
     if (same_large_number(header, large_awaited) &&
         !same_small_number(small.header.load(std::memory_order_acquire), small_awaited))
-      report_mismatch(large.bytes, static_cast<Tag>(header));
+      report_mismatch(large.bytes, ordered(static_cast<Tag>(header), small_taken_));
   }
 }
 

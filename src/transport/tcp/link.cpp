@@ -1,6 +1,7 @@
 #include "transport/tcp/link.hpp"
 
 #include "base/error.hpp"
+#include "transport/mismatch.hpp"
 
 namespace tutti::tcp {
 
@@ -15,27 +16,24 @@ std::string size_text(std::size_t bytes) {
 
 void Link::fail(Code code, int rank, std::string sentence) noexcept {
   broken_ = true;
-  failure_.report(code, rank, std::move(sentence));
+  world_.failure->report(code, rank, std::move(sentence));
 }
 
 void Link::lost(const Moved& how, std::size_t messages, std::size_t bytes) noexcept {
   const std::string what =
       how.error == 0 ? "closed the connection" : "lost the connection: " + errno_text(how.error);
   broken_ = true;
-  failure_.suspect(
+  world_.failure->suspect(
       Code::remote_error, peer_,
       fmt::format(
           "{} {} while {} message{} ({}) {} due at rank {} (lane {}); look at what rank {} logged last",
           peer_text_, what, messages, messages == 1 ? "" : "s", size_text(bytes),
-          messages == 1 ? "was" : "were", rank_, lane_, peer_));
+          messages == 1 ? "was" : "were", world_.rank, lane_, peer_));
 }
 
 void Link::mismatched(const Header& sent, std::size_t bytes, Tag tag) noexcept {
   fail(Code::invalid_usage, peer_,
-       fmt::format("{} sent {} bytes with tag {} where rank {} awaits {} bytes with tag {} (lane {}): the "
-                   "two ranks called "
-                   "different collectives, or with different counts or types",
-                   peer_text_, sent.bytes, sent.tag, rank_, bytes, tag, lane_));
+       mismatch_sentence(peer_text_, {sent.bytes, sent.tag}, world_.rank, {bytes, tag}, world_.describe_tag));
 }
 
 void Link::silent(unsigned milliseconds) noexcept {

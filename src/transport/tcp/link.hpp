@@ -12,11 +12,7 @@ class Link {
  public:
   /// `peer_text`: "rank 3 (10.0.0.2:4242 via eth0)".
   Link(const World& world, int peer, int lane, std::string peer_text)
-      : failure_(*world.failure),
-        rank_(world.rank),
-        peer_(peer),
-        lane_(lane),
-        peer_text_(std::move(peer_text)) {}
+      : world_(world), peer_(peer), lane_(lane), peer_text_(std::move(peer_text)) {}
 
   /// Nothing moves on this connection any more.
   [[nodiscard]] bool broken() const noexcept { return broken_; }
@@ -31,8 +27,7 @@ class Link {
  private:
   void fail(Code code, int rank, std::string sentence) noexcept;
 
-  Failure& failure_;
-  const int rank_;
+  const World& world_;
   const int peer_;
   const int lane_;
   const std::string peer_text_;
