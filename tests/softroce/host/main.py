@@ -1,0 +1,62 @@
+"""tests/softroce/run.sh: runs a command where real Soft-RoCE devices exist. README.md of the folder above is its manual."""
+
+import argparse
+import pathlib
+import signal
+import sys
+
+from errors import BED_FAILED, BedError, say
+from job import Shape
+from machine import Resources
+from qemu import Bed
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="run.sh", description="Runs a command where real Soft-RoCE devices exist.",
+                                     usage="run.sh [options] COMMAND…", allow_abbrev=False)
+    add = parser.add_argument
+    add("--rails", type=int, default=1, metavar="N", help="rails, each with one rxe device a host (1)")
+    add("--machines", type=int, default=1, metavar="N", help="QEMU machines, the command runs on each (1)")
+    add("--hosts", type=int, metavar="N", help="hosts that a machine plays (2 where there is one machine, else 1)")
+    add("--mtu", type=int, default=1500, metavar="BYTES", help="of the rails' interfaces: 1500 gives RoCE 1024, 9000 gives 4096")
+    add("--loss", metavar="SHARE", help="loss on every rail, each way, as netem takes it: 0.1%%")
+    add("--delay", metavar="TIME", help="delay on every rail, each way: 1ms")
+    add("--rate", metavar="RATE", help="rate of every rail, each way: 100mbit")
+    add("--timeout", type=float, default=600, metavar="S", help="seconds after which the command is ended, status 124 (600)")
+    add("--out", type=pathlib.Path, metavar="DIR", help="the command finds this folder, writable, as $OUT; "
+        "with several machines DIR/0, DIR/1 …")
+    add("--cpus", type=int, default=2, metavar="N", help="of each machine (2)")
+    add("--memory", type=int, default=2048, metavar="MIB", help="of each machine (2048)")
+    add("command", nargs=argparse.REMAINDER, metavar="COMMAND…")
+    options = parser.parse_args(arguments)
+    if options.command[:1] == ["--"]:
+        del options.command[0]
+    if not options.command:
+        parser.error("a command is missing")
+    return options
+
+
+def shape_of(options):
+    netem = " ".join(f"{word} {value}" for word in ("loss", "delay", "rate") if (value := getattr(options, word)))
+    hosts = options.hosts or (2 if options.machines == 1 else 1)
+    return Shape(options.machines, options.rails, hosts, options.mtu, netem)
+
+
+def end_on_signal(number, _):
+    raise SystemExit(128 + number)
+
+
+def main():
+    options = parse(sys.argv[1:])
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, end_on_signal)
+    out = options.out and options.out.absolute()
+    try:
+        with Bed(shape_of(options), Resources("tcg", options.cpus, options.memory), options.command, out) as bed:
+            return bed.wait(options.timeout)
+    except BedError as error:
+        say(str(error))
+        return BED_FAILED
+
+
+sys.exit(main())
