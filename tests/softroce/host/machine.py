@@ -12,23 +12,36 @@ from errors import BedError
 PR_SET_PDEATHSIG = 1
 PROGRAM = "qemu-system-x86_64"
 
-# A panic reboots and -no-reboot turns that into an end; a machine without pv clocks boots the same under every accelerator.
-COMMAND_LINE = "console=ttyS0 loglevel=5 panic=-1 oops=panic softlockup_panic=0 mitigations=off random.trust_cpu=on no_timer_check tsc=reliable"
+PROBE_WORD = "booted"
+
+# A panic reboots, which -no-reboot turns into QEMU's end. On a busy host an emulated timer may come too late for the kernel's
+# check of it, which would panic.
+COMMAND_LINE = ("console=ttyS0", "loglevel=5", "panic=-1", "oops=panic", "no_timer_check", "tsc=reliable", "mitigations=off",
+                "random.trust_cpu=on")
 
 
 def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def base_arguments(kernel, more=()):
+    return ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-kernel", kernel.image, "-initrd", kernel.initramfs, "-append", " ".join((*COMMAND_LINE, *more))]
+
+
 def accelerator_arguments(accelerator):
     return ["-accel", "kvm", "-cpu", "host"] if accelerator == "kvm" else ["-accel", "tcg,thread=multi", "-cpu", "max"]
 
 
+def escape(path):
+    """A path as QEMU's options want it."""
+    return str(path).replace(",", ",,")
+
+
 def share_arguments(tag, folder, writable):
-    """A folder of the host as a 9p share. A comma in the name of a folder is doubled, as QEMU wants it."""
-    path = str(folder).replace(",", ",,")
+    """A folder of the host as a 9p share."""
     access = "" if writable else ",readonly=on"
-    return ["-virtfs", f"local,path={path},mount_tag={tag},security_model=none,multidevs=remap{access}"]
+    return ["-virtfs", f"local,path={escape(folder)},mount_tag={tag},security_model=none,multidevs=remap{access}"]
 
 
 def output_arguments(read_ends):
@@ -61,10 +74,9 @@ class Machine:
         self.console = self.folder / "console"
         self.outputs = []  # what the command prints: file descriptors of stdout and stderr
         ports, write_ends = output_arguments(self.outputs)
-        command = [PROGRAM, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                   *accelerator_arguments(resources.accelerator), "-smp", resources.cpus, "-m", f"{resources.memory_mib}M",
-                   "-kernel", kernel.image, "-initrd", kernel.initramfs, "-append", COMMAND_LINE,
-                   "-serial", f"file:{str(self.console).replace(',', ',,')}", "-device", "virtio-rng-pci",
+        command = [PROGRAM, *base_arguments(kernel), *accelerator_arguments(resources.accelerator),
+                   "-smp", resources.cpus, "-m", f"{resources.memory_mib}M",
+                   "-serial", f"file:{escape(self.console)}", "-device", "virtio-rng-pci",
                    *share_arguments("root", "/", writable=False), *share_arguments("job", folder, writable=True)]
         if out:
             command += share_arguments("out", out, writable=True)

@@ -5,8 +5,10 @@ import pathlib
 import signal
 import sys
 
+from accelerator import choose
 from errors import BED_FAILED, BedError, say
 from job import Shape
+from kernel import prepare
 from machine import Resources
 from qemu import Bed
 
@@ -27,6 +29,9 @@ def parse(arguments):
         "with several machines DIR/0, DIR/1 …")
     add("--cpus", type=int, default=2, metavar="N", help="of each machine (2)")
     add("--memory", type=int, default=2048, metavar="MIB", help="of each machine (2048)")
+    add("--accelerator", choices=("kvm", "tcg"), help="of QEMU; unless given, kvm where a machine boots with it, else tcg")
+    add("--console", type=pathlib.Path, metavar="FILE", help="where to leave what the machines' kernels said")
+    add("--update", action="store_true", help="fetches Debian's current kernel even if the cache has one")
     add("command", nargs=argparse.REMAINDER, metavar="COMMAND…")
     options = parser.parse_args(arguments)
     if options.command[:1] == ["--"]:
@@ -46,14 +51,20 @@ def end_on_signal(number, _):
     raise SystemExit(128 + number)
 
 
+def run_in_qemu(options):
+    kernel = prepare(options.update)
+    resources = Resources(options.accelerator or choose(kernel), options.cpus, options.memory)
+    out = options.out and options.out.absolute()
+    with Bed(kernel, shape_of(options), resources, options.command, out, options.console) as bed:
+        return bed.wait(options.timeout)
+
+
 def main():
     options = parse(sys.argv[1:])
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, end_on_signal)
-    out = options.out and options.out.absolute()
     try:
-        with Bed(shape_of(options), Resources("tcg", options.cpus, options.memory), options.command, out) as bed:
-            return bed.wait(options.timeout)
+        return run_in_qemu(options)
     except BedError as error:
         say(str(error))
         return BED_FAILED

@@ -10,7 +10,6 @@ import threading
 import time
 
 import job
-import kernel
 import network
 from errors import BED_FAILED, BedError, say
 from machine import Machine
@@ -50,18 +49,19 @@ class Output:
 
 
 class Bed:
-    """The machines of one run, which end with its context. out: the user's folder for what comes back, or None."""
+    """The machines of one run, which end with its context. out: the user's folder for what comes back, or
+    None; console: a file for what the kernels had to say, or None."""
 
-    def __init__(self, shape, resources, command, out=None):
-        self.shape, self.resources, self.command, self.out = shape, resources, command, out
+    def __init__(self, kernel, shape, resources, command, out=None, console=None):
+        self.kernel, self.shape, self.resources, self.command, self.out = kernel, shape, resources, command, out
+        self.console = console
         self.machines, self.outputs = [], []
 
     def __enter__(self):
-        booted = kernel.prepare()
         self.folder = tempfile.TemporaryDirectory(prefix="softroce-")
         try:
             for number, nics in enumerate(network.connect(self.shape.machines, self.shape.rails)):
-                self._start(number, booted, nics)
+                self._start(number, nics)
         except BaseException:
             self.__exit__()
             raise
@@ -72,9 +72,11 @@ class Bed:
             machine.end()
         for output in self.outputs:
             output.finish()
+        if self.console:
+            self.console.write_bytes(b"".join(machine.console.read_bytes() for machine in self.machines))
         self.folder.cleanup()
 
-    def _start(self, number, booted, nics):
+    def _start(self, number, nics):
         folder = pathlib.Path(self.folder.name) / str(number)
         folder.mkdir()
         shared = self.out and (self.out if self.shape.machines == 1 else self.out / str(number))
@@ -82,7 +84,7 @@ class Bed:
             shared.mkdir(parents=True, exist_ok=True)
         job.write_machine(folder, self.shape, number, shared)
         job.write_command(folder, self.shape, number, shared, self.command)
-        machine = Machine(booted, folder, self.resources, shared, nics)
+        machine = Machine(self.kernel, folder, self.resources, shared, nics)
         self.machines.append(machine)
         prefix = b"" if self.shape.machines == 1 else f"[{number}] ".encode()
         self.outputs += [Output(descriptor, target.buffer, prefix)
