@@ -4,6 +4,7 @@ import ctypes
 import dataclasses
 import os
 import pathlib
+import re
 import signal
 import subprocess
 
@@ -12,11 +13,12 @@ from errors import BedError
 PR_SET_PDEATHSIG = 1
 PROGRAM = "qemu-system-x86_64"
 
+COMPLAINT = re.compile(r"Kernel panic|BUG:|Oops:|general protection fault|Out of memory:|softroce:")
 PROBE_WORD = "booted"
 
 # A panic reboots, which -no-reboot turns into QEMU's end. On a busy host an emulated timer may come too late for the kernel's
 # check of it, which would panic.
-COMMAND_LINE = ("console=ttyS0", "loglevel=5", "panic=-1", "oops=panic", "no_timer_check", "tsc=reliable", "mitigations=off",
+COMMAND_LINE = ("console=ttyS0", "loglevel=5", "panic=-1", "oops=panic", "no_timer_check", "mitigations=off",
                 "random.trust_cpu=on")
 
 
@@ -105,6 +107,10 @@ class Machine:
         """Whether the command has begun; so it has where the machine could not be set up for it."""
         return (self.folder / "begun").exists() or self.status() is not None
 
+    def has_failed(self):
+        """Whether it could not be set up, so that the command has never begun."""
+        return self.status() is not None and not (self.folder / "begun").exists()
+
     def is_gone(self):
         """Whether QEMU has ended: the machine has panicked, or never started."""
         return self.process.poll() is not None
@@ -114,7 +120,13 @@ class Machine:
             self.process.kill()
         self.process.wait()
 
-    def last_words(self, lines=25):
-        """The end of the console, and what QEMU complained about."""
+    def last_words(self):
+        """What QEMU complained about, and the kernel's complaint or else the end of its console."""
         texts = [path.read_text(errors="replace").replace("\r", "") for path in (self.folder / "qemu", self.console) if path.exists()]
-        return "\n".join("\n".join(text.rstrip().splitlines()[-lines:]) for text in texts if text.strip())
+        return "\n".join(quote(text.rstrip().splitlines()) for text in texts if text.strip())
+
+
+def quote(lines, most=25):
+    complaints = (number for number, line in enumerate(lines) if COMPLAINT.search(line))
+    first = next(complaints, max(0, len(lines) - most))
+    return "\n".join(lines[first:first + most])

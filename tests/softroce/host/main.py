@@ -5,12 +5,19 @@ import pathlib
 import signal
 import sys
 
+import native
 from accelerator import choose
 from errors import BED_FAILED, BedError, say
 from job import Shape
 from kernel import prepare
 from machine import Resources
 from qemu import Bed
+
+BOOT_LIMIT_S = 120  # six seconds suffice on an idle machine
+BOOTS = 2  # an emulated machine on a busy host has been seen to lose an interrupt and wait for ever
+
+BOUNDS = {"rails": (0, 16), "machines": (1, 8), "hosts": (1, 16), "mtu": (1280, 9000), "timeout": (0.1, 10**6), "cpus": (1, 64),
+          "memory": (256, 10**6)}
 
 
 def parse(arguments):
@@ -29,6 +36,7 @@ def parse(arguments):
         "with several machines DIR/0, DIR/1 …")
     add("--cpus", type=int, default=2, metavar="N", help="of each machine (2)")
     add("--memory", type=int, default=2048, metavar="MIB", help="of each machine (2048)")
+    add("--on", choices=("native", "qemu"), help="this kernel or QEMU; unless given, this kernel where it can")
     add("--accelerator", choices=("kvm", "tcg"), help="of QEMU; unless given, kvm where a machine boots with it, else tcg")
     add("--console", type=pathlib.Path, metavar="FILE", help="where to leave what the machines' kernels said")
     add("--update", action="store_true", help="fetches Debian's current kernel even if the cache has one")
@@ -38,6 +46,10 @@ def parse(arguments):
         del options.command[0]
     if not options.command:
         parser.error("a command is missing")
+    for name, (low, high) in BOUNDS.items():
+        value = getattr(options, name)
+        if value is not None and not low <= value <= high:
+            parser.error(f"argument --{name}: {value:g} is not from {low} to {high}")
     return options
 
 
@@ -51,12 +63,26 @@ def end_on_signal(number, _):
     raise SystemExit(128 + number)
 
 
-def run_in_qemu(options):
+def run_in_qemu(options, shape):
     kernel = prepare(options.update)
     resources = Resources(options.accelerator or choose(kernel), options.cpus, options.memory)
     out = options.out and options.out.absolute()
-    with Bed(kernel, shape_of(options), resources, options.command, out, options.console) as bed:
-        return bed.wait(options.timeout)
+    for _ in range(BOOTS):
+        with Bed(kernel, shape, resources, options.command, out, options.console) as bed:
+            if bed.boot(BOOT_LIMIT_S):
+                return bed.wait(options.timeout)
+    raise BedError(f"No machine booted in {BOOTS} attempts.")
+
+
+def run(options):
+    """The command's exit status."""
+    shape = shape_of(options)
+    obstacle = None if options.on == "qemu" else native.why_not(shape)
+    if options.on == "native" and obstacle:
+        raise BedError(f"Not natively: {obstacle}.")
+    if options.on == "qemu" or obstacle:
+        return run_in_qemu(options, shape)
+    return native.run(shape, options.command, options.timeout, options.out and options.out.absolute())
 
 
 def main():
@@ -64,7 +90,7 @@ def main():
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, end_on_signal)
     try:
-        return run_in_qemu(options)
+        return run(options)
     except BedError as error:
         say(str(error))
         return BED_FAILED

@@ -11,11 +11,10 @@ import time
 
 import job
 import network
-from errors import BED_FAILED, BedError, say
+from errors import BedError, say
 from machine import Machine
 
 TIMED_OUT = 124
-BOOT_LIMIT_S = 180  # five seconds suffice on an idle machine
 POLL_S = 0.02
 
 
@@ -58,7 +57,7 @@ class Bed:
         self.machines, self.outputs = [], []
 
     def __enter__(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="softroce-")
+        self.folder = tempfile.TemporaryDirectory(prefix=f"softroce-{os.getpid()}-")
         try:
             for number, nics in enumerate(network.connect(self.shape.machines, self.shape.rails)):
                 self._start(number, nics)
@@ -90,18 +89,23 @@ class Bed:
         self.outputs += [Output(descriptor, target.buffer, prefix)
                          for descriptor, target in zip(machine.outputs, (sys.stdout, sys.stderr))]
 
+    def boot(self, limit_s):
+        """Whether the command has begun on every machine within the limit; what keeps a machine from it is said."""
+        late = self._wait_for(Machine.has_booted, limit_s)
+        for number in late[:1]:
+            say(f"a machine did not boot within {limit_s} s.{self._last_words(number)}")
+        return not late
+
     def wait(self, limit_s):
-        """The first status that is not 0, once every machine has one. The limit counts from when the last command began."""
-        if self._wait_for(Machine.has_booted, BOOT_LIMIT_S):
-            raise BedError(f"The machine did not boot within {BOOT_LIMIT_S} s.{self._last_words(0)}")
+        """The first status that is not 0, once every machine has one."""
         if late := self._wait_for(lambda machine: machine.status() is not None, limit_s):
             where = "" if self.shape.machines == 1 else f" on machine {' and '.join(map(str, late))}"
             say(f"the command did not end within {limit_s:g} s{where} (--timeout), so it was ended")
             return TIMED_OUT
-        statuses = [machine.status() for machine in self.machines]
-        if BED_FAILED in statuses:
-            raise BedError(f"The machine could not be set up.{self._last_words(statuses.index(BED_FAILED))}")
-        return next((status for status in statuses if status != 0), 0)
+        for number, machine in enumerate(self.machines):
+            if machine.has_failed():
+                raise BedError(f"The machine could not be set up.{self._last_words(number)}")
+        return next((status for machine in self.machines if (status := machine.status()) != 0), 0)
 
     def _wait_for(self, reached, limit_s):
         """Until `reached` holds of every machine; the numbers of those that it does not hold of within the limit.
