@@ -2,12 +2,11 @@
 mistakes and mishaps end with a sentence and a status, and that nothing is left running."""
 
 import os
-import pathlib
 import signal
-import subprocess
+import textwrap
 import unittest
 
-from support import BED_FAILED, BedTest, skip_without_machines
+from support import BED_FAILED, RUN, BedTest, skip_without_machines
 
 NO_APT = """#!/bin/sh
 case $1 in
@@ -30,12 +29,11 @@ class Commands(BedTest):
             pwd
             echo apart >&2
             echo kept >"$OUT/file name"
-            python3 -c 'import mmap, os
-            f = open(os.environ["OUT"] + "/mapped", "w+b"); f.truncate(5); m = mmap.mmap(f.fileno(), 5); m[:] = b"kept\n"' \
-              2>&1 | sed 's/^ *//'
+            python3 -c 'import mmap, os; file = open(os.environ["OUT"] + "/mapped", "w+b"); file.truncate(5)
+            mmap.mmap(file.fileno(), 5)[:] = b"kept\n"'
             sleep 1000 & # is not waited for
             exit 3"""
-        script = "\n".join(line.strip() for line in script.splitlines())
+        script = textwrap.dedent(script)
         words = ("a b", "it's", '"$HOME"', "", "*", "new\nline")
         run = self.run_bed("--out", self.folder, "sh", "-c", script, "sh", *words, HERE_AND_THERE="x 'y' $z \\")
         self.assertEqual(run.returncode, 3, run)
@@ -105,6 +103,26 @@ class Mishaps(BedTest):
                 run = self.run_bed(*arguments)
                 self.assertEqual(run.returncode, 2, run)
                 self.assertIn(sentence, run.stderr)
+
+
+class Native(BedTest):
+    """In a machine, for it has the driver; Debian 12's knows no network namespaces."""
+
+    def test_a_driver_without_namespaces_is_found_out_and_left_clean(self):
+        run = self.run_bed("--on", "qemu", "--rails", 0, "sh", "-c", f"{RUN} --on native true; echo $?; ibv_devices | grep rxe")
+        self.assertEqual(run.stdout, f"{BED_FAILED}\n", run)
+        self.assertRegex(run.stderr, "Not natively: the driver of .* does not work in network namespaces")
+
+    def test_a_command_in_namespaces(self):
+        script = f"""
+            import sys
+            sys.path.insert(0, "{RUN.parent}/host")
+            import native, job
+            no_rails = job.Shape(1, 0, 2, 1500, "")
+            print(native.run(no_rails, ["sh", "-c", "sleep 1000 & ls /sys/class/net; exit 3"], 60, None), flush=True)
+            print(native.run(no_rails, ["sleep", "1000"], 3, None))"""
+        run = self.run_bed("--on", "qemu", "python3", "-c", textwrap.dedent(script))
+        self.assertEqual(run.stdout, "lo\n3\n124\n", run)
 
 
 class Downloads(BedTest):

@@ -27,7 +27,7 @@ def setUpModule():
 class SeveralMachines(BedTest):
     def test_two_machines_two_rails(self):
         run = self.run_bed("--machines", 2, "--rails", 2, "--out", self.folder, "--timeout", 120, "sh", "-euc", f"""
-            cd $OUT
+            cd "$OUT"
             echo $SOFTROCE_MACHINE of $SOFTROCE_MACHINES plays $SOFTROCE_HOSTS, meets at $MASTER_ADDR, is $(hostname)
             echo $SOFTROCE_MACHINE >who
             {ACROSS}""")

@@ -30,7 +30,8 @@ def boots_with_kvm(kernel, limit_s=PROBE_LIMIT_S):
     command = [PROGRAM, *base_arguments(kernel, more=("softroce=probe",)), *accelerator_arguments("kvm"),
                "-smp", "2", "-m", "256M", "-serial", "stdio"]
     try:
-        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit_s, preexec_fn=die_with_parent)
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit_s,
+                                preexec_fn=die_with_parent)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return f"softroce: {PROBE_WORD}".encode() in result.stdout

@@ -122,7 +122,8 @@ class Machine:
 
     def last_words(self):
         """What QEMU complained about, and the kernel's complaint or else the end of its console."""
-        texts = [path.read_text(errors="replace").replace("\r", "") for path in (self.folder / "qemu", self.console) if path.exists()]
+        paths = [path for path in (self.folder / "qemu", self.console) if path.exists()]
+        texts = [path.read_text(errors="replace").replace("\r", "") for path in paths]
         return "\n".join(quote(text.rstrip().splitlines()) for text in texts if text.strip())
 
 

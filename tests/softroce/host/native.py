@@ -18,8 +18,7 @@ TIMED_OUT = 124
 PROBE_LIMIT_S = 20
 TOOLS = ("unshare", "ip", "rdma", "modprobe", "ibv_rc_pingpong")
 
-# In the namespace: rails, then the command; sysfs is mounted anew for it shows the interfaces of who mounted it.
-SET_UP = 'mount -t sysfs sysfs /sys && /bin/sh -eu "$0" "$1/machine" >"$1/console" 2>&1'
+IN_NAMESPACES = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 PING_PONG = "ibv_rc_pingpong -d rxe1_0 -g 1 -n 10 & sleep 1; ibv_rc_pingpong -d rxe0_0 -g 1 -n 10 localhost && wait $!"
 
 
@@ -53,10 +52,8 @@ def run(shape, command, limit_s, out, quiet=False):
         job.write_machine(folder, shape, 0, shared)
         job.write_command(folder, shape, 0, shared, command)
         output = subprocess.DEVNULL if quiet else None
-        # The command is the first process of a process namespace: when it ends, so do those that it left.
-        process = subprocess.Popen(("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
-                                    f'{{ {SET_UP} || exit 125; touch "$1/begun"; }}; /bin/sh "$1/command"; exit $?', job.GUEST / "rails", folder),
-                                   stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=die_with_parent)
+        process = subprocess.Popen((*IN_NAMESPACES, job.GUEST / "native", folder), stdin=subprocess.DEVNULL,
+                                   stdout=output, stderr=output, preexec_fn=die_with_parent)
         try:
             status = process.wait(limit_s)
             if not quiet and not (pathlib.Path(folder) / "begun").exists():
