@@ -136,15 +136,15 @@ class Measured {
   Measured(const Options& options, Ranks& ranks, Shared& shared)
       : options_(options), ranks_(ranks), shared_(shared) {
     const size_t largest = *std::max_element(options.sizes.begin(), options.sizes.end());
-    in_.resize(largest / sizeof(float) + 1024, 1.0f);  // prefetches may look beyond the end
-    out_.resize(largest / sizeof(float) + 1024, 1.0f);
+    in_ = filled(largest);
+    out_ = filled(largest);
     if (options.kind == Kind::tcp || options.kind == Kind::tcp_ping)
       tcp_ = std::make_unique<peers::TcpExchange>(options.address, ranks);
   }
 
   void call(size_t bytes) {
-    const auto* in = reinterpret_cast<const char*>(in_.data());
-    auto* out = reinterpret_cast<char*>(out_.data());
+    const auto* in = reinterpret_cast<const char*>(in_.get());
+    auto* out = reinterpret_cast<char*>(out_.get());
     if (ranks_.rank() >= options_.cores) return;
     switch (options_.kind) {
       case Kind::line: ranks_.round_trips(kRoundTrips); break;
@@ -153,7 +153,7 @@ class Measured {
         break;
       case Kind::copy: std::memcpy(out, in, bytes); break;
       case Kind::stream: stream(out, in, bytes); break;
-      case Kind::add: add(out_.data(), in_.data(), bytes / sizeof(float)); break;
+      case Kind::add: add(out_.get(), in_.get(), bytes / sizeof(float)); break;
       case Kind::read: keep(sum(in, bytes)); break;
       case Kind::hand_over: hand_over(shared_, ranks_.rank(), in, bytes, false); break;
       case Kind::hand_over_streaming: hand_over(shared_, ranks_.rank(), in, bytes, true); break;
@@ -165,10 +165,21 @@ class Measured {
   }
 
  private:
+  using Memory = std::unique_ptr<float, decltype(&std::free)>;
+
+  static Memory filled(size_t bytes) {
+    constexpr size_t kPage = 4096;  // one more than needed: hand_over reads whole slots
+    const size_t taken = std::max(bytes, kSlotBytes) / kPage * kPage + kPage;
+    Memory memory(static_cast<float*>(std::aligned_alloc(kPage, taken)), &std::free);
+    if (memory == nullptr) throw std::bad_alloc();
+    std::fill_n(memory.get(), taken / sizeof(float), 1.0f);
+    return memory;
+  }
+
   const Options& options_;
   Ranks& ranks_;
   Shared& shared_;
-  std::vector<float> in_, out_;
+  Memory in_{nullptr, &std::free}, out_{nullptr, &std::free};
   std::unique_ptr<peers::TcpExchange> tcp_;
 };
 

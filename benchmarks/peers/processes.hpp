@@ -40,6 +40,7 @@ inline int wait_for(const std::vector<pid_t>& processes) {
     wait(&status);
     if (status != 0 && result == 0) {
       result = 1;
+      if (WIFSIGNALED(status)) std::cerr << "a rank was ended by signal " << WTERMSIG(status) << '\n';
       for (const pid_t process : processes) kill(process, SIGKILL);
     }
   }
