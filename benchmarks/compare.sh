@@ -6,6 +6,8 @@
 #   benchmarks/compare.sh --quick           under five minutes, tables to build/compare/RESULTS.md
 #   benchmarks/compare.sh --smoke           that everything runs and every result is right; fetches nothing
 #   benchmarks/compare.sh --help            the rest
+#
+# TUTTI_PEERS names the folder where the peers are, or are put (build/peers).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

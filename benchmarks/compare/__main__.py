@@ -47,7 +47,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="process starts of each library")
     parser.add_argument("--seconds", type=float, help="time for each size in each start")
     parser.add_argument("--build", type=Path, default=ROOT / "build/release", help="where tutti was built")
-    parser.add_argument("--peers-build", type=Path, default=ROOT / "build/peers", help="what setup.sh made")
     parser.add_argument("--results", type=Path, help="the Markdown file that takes the tables; pictures go beside it")
     parser.add_argument("--plan", action="store_true", help="only say what would be measured")
     return parser.parse_args()
@@ -84,7 +83,7 @@ def divide(plan: plans.Plan, places: Places, arguments: argparse.Namespace) -> t
     reasons = {library: library.why_not() for library in wanted}
     for library in wanted:
         if arguments.smoke and not arguments.peers and library.name not in ("tutti", "openmpi4", "mpich4"):
-            reasons[library] = "not of Debian"
+            reasons[library] = "the smoke test keeps to what is in Debian"
         elif library.name == "gloo" and not plan.gloo and not arguments.peers:
             reasons[library] = "it takes seconds to start: only in the whole comparison, or with --peers gloo"
     return ([library for library in wanted if not reasons[library]],
@@ -158,7 +157,7 @@ def smoke_summary(data: dict) -> str:
 
 def main() -> int:
     arguments = parse()
-    places = Places(arguments.build.resolve(), arguments.peers_build.resolve())
+    places = Places(arguments.build.resolve(), Path(os.environ.get("TUTTI_PEERS", ROOT / "build/peers")).resolve())
     failed = False
     if arguments.source:
         data, kept = json.loads(arguments.source.read_text()), arguments.source

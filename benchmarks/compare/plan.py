@@ -57,7 +57,7 @@ def full() -> Plan:
              "shm4": [8, 2 * KIB, 32 * KIB, 512 * KIB, 8 * MIB, 64 * MIB],
              "tcp2": [8, 2 * KIB, 32 * KIB, 128 * KIB, 512 * KIB, 2 * MIB, 8 * MIB, 32 * MIB, 128 * MIB]},
             {"shm2": [8, 2 * KIB, 8 * KIB, 32 * KIB, 128 * KIB, 512 * KIB, 2 * MIB, 8 * MIB, 32 * MIB],
-             "shm4": [8, 32 * KIB, 512 * KIB, 8 * MIB],
+             "shm4": [32, 32 * KIB, 512 * KIB, 8 * MIB],
              "tcp2": [8, 32 * KIB, 512 * KIB, 8 * MIB]}),
         rounds=5, seconds=0.12, limit_s=20, budget_s=38 * 60,
         bound_sizes=[2 * KIB, 32 * KIB, 128 * KIB, 512 * KIB, 2 * MIB, 8 * MIB, 32 * MIB, 128 * MIB, 256 * MIB],

@@ -23,7 +23,7 @@ LEAST, MOST = 0.2, 10.0
 TICKS = [0.25, 0.5, 1, 2, 4, 8]
 
 
-def draw_panel(axes, rows: list[Line], bounds: Bounds, libraries: dict[str, str]) -> None:
+def draw_panel(axes, rows: list[Line], bounds: Bounds, libraries: dict[str, str], setting_sizes: dict[str, list[int]]) -> None:
     counted = [row for row in rows if row.tutti and row.tutti.counts]
     sizes = [row.size for row in counted]
     axes.axhspan(LEAST, 1, color="#fbeaea", zorder=0, linewidth=0)
@@ -41,15 +41,17 @@ def draw_panel(axes, rows: list[Line], bounds: Bounds, libraries: dict[str, str]
     tutti = {row.size: row.tutti.time_us for row in counted}
     axes.plot([size for size, _ in limits], [max(bound / tutti[size], LEAST) for size, bound in limits], color="#555555",
               linestyle=(0, (2, 2)), linewidth=1.3, label="the machine's bound", zorder=2)
+    if not sizes:
+        axes.text(0.5, 0.62, "too few samples", transform=axes.transAxes, ha="center", color="#777777")
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_ylim(LEAST, MOST)
     axes.yaxis.set_major_locator(FixedLocator(TICKS))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
-    if sizes:
-        axes.set_xlim(min(sizes) / 1.6, max(sizes) * 1.6)
-    axes.xaxis.set_major_locator(FixedLocator([8, 512, 32 << 10, 2 << 20, 128 << 20]))
+    all_sizes = sorted({size for sizes in setting_sizes.values() for size in sizes})
+    axes.set_xlim(all_sizes[0] / 1.6, all_sizes[-1] * 1.6)
+    axes.xaxis.set_major_locator(FixedLocator([size for size in (8, 512, 32 << 10, 2 << 20, 128 << 20) if size <= all_sizes[-1]]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: size_text(int(value)).replace(" ", "\u2009")))
     axes.grid(True, color="#dddddd", linewidth=0.6, zorder=1)
@@ -67,7 +69,8 @@ def draw(setting: dict, rows: list[Line], bounds: Bounds, libraries: dict[str, s
                                 figsize=(1.2 + 3.1 * max(len(collectives), 2), 1.5 + 2.7 * len(places)))
     for place, panels in zip(places, grid):
         for collective, axes in zip(collectives, panels):
-            draw_panel(axes, [row for row in rows if (row.place, row.collective) == (place, collective)], bounds, libraries)
+            own = [row for row in rows if (row.place, row.collective) == (place, collective)]
+            draw_panel(axes, own, bounds, libraries, setting["sizes"])
             where = f", {PLACE_TITLES[place]}" if PLACE_TITLES[place] else ""
             axes.set_title(f"{collective.replace('_', '-')}{where}", fontsize=10, loc="left")
         panels[0].set_ylabel("time over tutti's")
@@ -75,10 +78,10 @@ def draw(setting: dict, rows: list[Line], bounds: Bounds, libraries: dict[str, s
         axes.set_xlabel("size of the buffer")
     shown = {label: handle for axes in grid.flat for handle, label in zip(*axes.get_legend_handles_labels())}
     height = figure.get_figheight()
-    figure.suptitle(f"{setting['title']}: above 1×, tutti is faster", x=0.01, ha="left", fontsize=12, fontweight="bold", y=1 - 0.12 / height)
+    figure.suptitle(f"{setting['title']}: each library's time over tutti's; above 1×, tutti is faster ({MOST:g}× and more at the edge)", x=0.01, ha="left", fontsize=11, fontweight="bold", y=1 - 0.12 / height)
     figure.legend(shown.values(), shown.keys(), loc="upper left", ncol=len(shown) if len(collectives) > 2 else 4, frameon=False,
                   fontsize=9, bbox_to_anchor=(0.005, 1 - 0.36 / height))
-    figure.tight_layout(rect=(0, 0, 1, 1 - (0.62 if len(collectives) > 2 else 0.85) / height))
+    figure.tight_layout(rect=(0, 0, 1, 1 - (0.55 if len(collectives) > 2 else 0.85) / height))
     return figure
 
 

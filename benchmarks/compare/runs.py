@@ -154,12 +154,12 @@ class Session:
         sizes = self._plan.bound_sizes
         in_cache = [size for size in sizes if size <= 8 << 20]
         for kind in LINE_KINDS:
-            self._bound(kind, 2, [8], places=kind == "line")
+            self._bound(kind, 2, [8], places=kind == "line", longer=10)
         for kind in MEMORY_KINDS:
             for cores in (1, 2):
                 self._bound(kind, cores, sizes)
         for kind in HAND_OVER_KINDS:
-            self._bound(kind, 2, in_cache)
+            self._bound(kind, 2, in_cache, longer=3)
         if self._hosts:
             self._bound("tcp_ping", 2, [8], tcp=True, places=False)
             self._bound("tcp", 2, sizes, tcp=True, places=False)
@@ -173,10 +173,12 @@ class Session:
             else:
                 self.data["iperf3"].append(rates)
 
-    def _bound(self, kind: str, cores: int, sizes: list[int], tcp: bool = False, places: bool = True) -> None:
+    def _bound(self, kind: str, cores: int, sizes: list[int], tcp: bool = False, places: bool = True,
+               longer: int = 1) -> None:
+        """`longer`: what depends on the place of the cores has to meet every place."""
         say(f"what the machine can do: {kind}, {cores} cores")
         options = ["--kind", kind, "--cores", str(cores), "--sizes", ",".join(map(str, sizes)),
-                   "--seconds", str(self._plan.seconds), "--places", str(int(places))]
+                   "--seconds", str(self._plan.seconds * longer), "--places", str(int(places))]
         if tcp:
             options += ["--namespaces", ",".join(self._hosts.names), "--address", self._hosts.addresses[0]]
         program = [str(self._places.driver("peer_bounds"))]

@@ -26,7 +26,7 @@ def head(data: dict) -> str:
             f"{data['seconds']:g} s for each size of a process start; congestion control {data['congestion']}.\n\n"
             "Times in µs: the median, over process starts, of each start's median. *Ahead*: the fastest peer's time over tutti's; "
             f"above 1, tutti is faster. In brackets: fewer than {min(FEWEST_STARTS, data['rounds'])} starts saw that place of "
-            "the cores; such a figure counts nowhere. *Bound*: what the machine permits, from its own measurements in the same "
+            "the cores; such a figure counts nowhere, and rows of such figures alone are left out. *Bound*: what the machine permits, from its own measurements in the same "
             "run, and what sets it (README.md, \"Bounds\").")
 
 
@@ -72,7 +72,9 @@ def settings(data: dict) -> str:
         if setting in data.get("pictures", []):
             text.append(f"![{titles[setting]}: each peer's time over tutti's]({data['pictures_folder']}/{setting}.png)")
         for collective, rows in groupby(in_setting, key=lambda line: line.collective):
-            rows = list(rows)
+            rows = [row for row in rows if any(figure.counts for figure in row.figures.values())]
+            if not rows:
+                continue
             text += [f"### {collective}, {titles[setting][0].lower() + titles[setting][1:] if setting != 'tcp2' else titles[setting]}",
                      collective_table(rows, names, bounds), mean_line(rows)]
         text += problems(data, setting)

@@ -5,6 +5,8 @@
 #   benchmarks/peers/setup.sh                   all of them
 #   benchmarks/peers/setup.sh mpich5 plots      only these: openmpi4 mpich4 openmpi5 mpich5 intel gloo; plots; iperf3
 #   benchmarks/peers/setup.sh --offline …       what needs nothing that is not on this machine
+#
+# TUTTI_PEERS names another folder than build/peers.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 peers=${TUTTI_PEERS:-$PWD/build/peers}
