@@ -2,7 +2,7 @@
 them meet the same machine. benchmarks/compare.sh builds what is needed and calls this.
 
     benchmarks/compare.sh                                     everything: under forty minutes
-    benchmarks/compare.sh --quick                             fewer sizes, three rounds: under five
+    benchmarks/compare.sh --quick                             fewer sizes: under five
     benchmarks/compare.sh --smoke                             that everything runs and every result is right: under two
     benchmarks/compare.sh --peers intel,mpich5 --settings shm2 --collectives all_reduce --sizes 8,32768 --rounds 3
     benchmarks/compare.sh --from build/compare/latest.json    tables and pictures again, of what was measured then
@@ -19,6 +19,7 @@ import os
 import platform
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -157,6 +158,7 @@ def smoke_summary(data: dict) -> str:
 
 def main() -> int:
     arguments = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that namespaces are removed
     places = Places(arguments.build.resolve(), Path(os.environ.get("TUTTI_PEERS", ROOT / "build/peers")).resolve())
     failed = False
     if arguments.source:

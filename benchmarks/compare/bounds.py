@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from figures import says_something
-from network import median_rates
+from network import best_rates
 
 ROUND_TRIPS = 32  # of bounds.cpp's kinds that go there and back
 
@@ -39,7 +39,7 @@ class Bounds:
                 if says_something(row):
                     times[run["kind"], run["cores"], row["place"], row["size"]].append(row["time_us_median"])
         self._times = {key: min(runs) for key, runs in times.items()}  # a bound is what was once reached
-        self._rates = median_rates(data["iperf3"])
+        self._rates = best_rates(data["iperf3"])
         self._settings = {setting["name"]: setting for setting in data["settings"]}
 
     def of(self, setting: str, collective: str, size: int, place: str) -> Bound | None:
@@ -58,6 +58,8 @@ class Bounds:
         if ranks == 2:
             line_us, rate = self.line_us(place), self.hand_over_rate(place)
             limits.append(Bound(line_us, "a cache line's way"))
+            if collective == "broadcast":
+                taken /= 2  # one way only: each core has half of the work
             if rate and size > 64:
                 limits.append(Bound(line_us + size * taken / rate, "hand-over between the cores"))
         elif switch_us := self.switch_us():

@@ -59,7 +59,7 @@ def full() -> Plan:
             {"shm2": [8, 2 * KIB, 8 * KIB, 32 * KIB, 128 * KIB, 512 * KIB, 2 * MIB, 8 * MIB, 32 * MIB],
              "shm4": [32, 32 * KIB, 512 * KIB, 8 * MIB],
              "tcp2": [8, 32 * KIB, 512 * KIB, 8 * MIB]}),
-        rounds=5, seconds=0.12, limit_s=20, budget_s=38 * 60,
+        rounds=7, seconds=0.12, limit_s=20, budget_s=38 * 60,
         bound_sizes=[2 * KIB, 32 * KIB, 128 * KIB, 512 * KIB, 2 * MIB, 8 * MIB, 32 * MIB, 128 * MIB, 256 * MIB],
         bound_rounds=3, alloc_sizes=[64 * MIB, 128 * MIB, 256 * MIB], gloo=True)
 
@@ -69,7 +69,7 @@ def quick() -> Plan:
     return Plan(
         settings=settings({"shm2": few, "shm4": few[:-1:2] + [8 * MIB], "tcp2": few[:-1]},
                           {"shm2": [8, 32 * KIB, 2 * MIB], "shm4": [], "tcp2": []}),
-        rounds=3, seconds=0.06, limit_s=8, budget_s=4.5 * 60,
+        rounds=5, seconds=0.06, limit_s=8, budget_s=4.5 * 60,
         bound_sizes=[2 * KIB, 32 * KIB, 512 * KIB, 8 * MIB, 64 * MIB], bound_rounds=1, alloc_sizes=[64 * MIB])
 
 
@@ -83,7 +83,7 @@ def smoke() -> Plan:
 
 def start_seconds(library: str, sizes: list[int], seconds: float) -> float:
     """About how long one start takes: coming up, its time for each size, and calls that alone take longer."""
-    comes_up = {"tutti": 0.2, "gloo": 4.5}.get(library, 0.7)
+    comes_up = {"tutti": 0.15, "openmpi4": 0.5, "openmpi5": 1.3, "gloo": 4.5}.get(library, 0.25)
     slow = 0.4e-9 if library == "gloo" else 0.25e-9  # seconds for each byte of a call
     return comes_up + sum(max(seconds * 1.3, 14 * size * slow) + 3e-9 * size for size in sizes)
 

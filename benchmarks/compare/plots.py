@@ -19,6 +19,7 @@ from figures import PLACES, Line, lines, size_text
 COLOURS = {"openmpi4": "#e69f00", "openmpi5": "#d55e00", "mpich4": "#56b4e9", "mpich5": "#0072b2", "intel": "#009e73", "gloo": "#cc79a7"}
 MARKERS = {"openmpi4": "o", "openmpi5": "s", "mpich4": "v", "mpich5": "^", "intel": "D", "gloo": "P"}
 PLACE_TITLES = {"smt": "one physical core", "l3": "one L3", "far": "two L3s", "any": ""}
+TITLES = {"alltoall": "all-to-all"}
 LEAST, MOST = 0.2, 10.0
 TICKS = [0.25, 0.5, 1, 2, 4, 8]
 
@@ -66,22 +67,25 @@ def draw(setting: dict, rows: list[Line], bounds: Bounds, libraries: dict[str, s
     places = [place for place in PLACES if enough(place)]
     collectives = [name for name in setting["sizes"] if any(row.collective == name for row in rows)]
     figure, grid = plt.subplots(len(places), len(collectives), squeeze=False, sharey=True,
-                                figsize=(1.2 + 3.1 * max(len(collectives), 2), 1.5 + 2.7 * len(places)))
+                                figsize=(1.2 + 3.1 * max(len(collectives), 2), 1.2 + 2.5 * len(places)))
     for place, panels in zip(places, grid):
         for collective, axes in zip(collectives, panels):
             own = [row for row in rows if (row.place, row.collective) == (place, collective)]
             draw_panel(axes, own, bounds, libraries, setting["sizes"])
             where = f", {PLACE_TITLES[place]}" if PLACE_TITLES[place] else ""
-            axes.set_title(f"{collective.replace('_', '-')}{where}", fontsize=10, loc="left")
+            axes.set_title(f"{TITLES.get(collective, collective.replace('_', '-'))}{where}", fontsize=10, loc="left")
         panels[0].set_ylabel("time over tutti's")
     for axes in grid[-1]:
         axes.set_xlabel("size of the buffer")
     shown = {label: handle for axes in grid.flat for handle, label in zip(*axes.get_legend_handles_labels())}
     height = figure.get_figheight()
-    figure.suptitle(f"{setting['title']}: each library's time over tutti's; above 1×, tutti is faster ({MOST:g}× and more at the edge)", x=0.01, ha="left", fontsize=11, fontweight="bold", y=1 - 0.12 / height)
-    figure.legend(shown.values(), shown.keys(), loc="upper left", ncol=len(shown) if len(collectives) > 2 else 4, frameon=False,
-                  fontsize=9, bbox_to_anchor=(0.005, 1 - 0.36 / height))
-    figure.tight_layout(rect=(0, 0, 1, 1 - (0.55 if len(collectives) > 2 else 0.85) / height))
+    wide = len(collectives) > 2
+    figure.text(0.01, 1 - 0.12 / height, setting["title"], fontsize=12, fontweight="bold", va="top")
+    figure.text(0.01, 1 - 0.36 / height, f"each library's time over tutti's: above 1×, tutti is faster; {MOST:g}× and more at the edge",
+                fontsize=9, va="top")
+    figure.legend(shown.values(), shown.keys(), loc="upper left", ncol=len(shown) if wide else 4, frameon=False,
+                  fontsize=9, bbox_to_anchor=(0.003, 1 - 0.5 / height))
+    figure.tight_layout(rect=(0, 0, 1, 1 - (0.72 if wide else 0.9) / height))
     return figure
 
 
