@@ -3,6 +3,7 @@
 // peer's own compiler builds it.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -25,12 +26,18 @@ enum class Place { smt, l3, far, any };  // any: not two ranks, hence not told
 inline constexpr int kPlaces = 4;
 inline constexpr const char* kPlaceNames[kPlaces] = {"smt", "l3", "far", "any"};
 
-inline constexpr int kMaxRanks = 64;
+inline constexpr int kMaxRanks = 128;
 inline constexpr int kBlobBytes = 256;
 
 inline double now_ns() {
   return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
+}
+
+inline void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
 }
 
 class Ranks {
@@ -53,6 +60,9 @@ class Ranks {
   [[nodiscard]] int rank() const { return rank_; }
   [[nodiscard]] int size() const { return size_; }
 
+  // For ranks that share a core though the machine has enough of them; before the first barrier.
+  void sleep_in_barriers() { spins_ = 0; }
+
   // Returns when every rank has called it. Spins where each rank has a core of its own, else sleeps.
   void barrier() {
     // acquire-release: what a rank wrote before the barrier, every rank sees after it.
@@ -71,20 +81,25 @@ class Ranks {
     }
   }
 
-  // Collective: eight round trips of a cache line between two ranks. The answer counts on rank 0.
-  Place place() {
-    if (size_ != 2) return Place::any;
-    constexpr int kTrips = 8;
-    barrier();
+  // Collective of two ranks: a cache line goes there and back so often.
+  void round_trips(uint32_t trips) {
     const uint32_t start =
         shared_->ping[rank_].value.load(std::memory_order_relaxed);  // relaxed: one's own last value
-    const double before = now_ns();
-    for (uint32_t trip = start + 1; trip <= start + kTrips; ++trip) {
+    for (uint32_t trip = start + 1; trip <= start + trips; ++trip) {
       if (rank_ == 0) shared_->ping[0].value.store(trip, std::memory_order_release);
       while (shared_->ping[1 - rank_].value.load(std::memory_order_acquire) != trip) pause();
       if (rank_ == 1) shared_->ping[1].value.store(trip, std::memory_order_release);
     }
-    const double one_way_ns = (now_ns() - before) / (2 * kTrips);
+  }
+
+  // Collective: where the cores of two ranks are. The answer counts on rank 0.
+  Place place() {
+    if (size_ != 2) return Place::any;
+    constexpr int kTrips = 8;
+    barrier();
+    const double before_ns = now_ns();
+    round_trips(kTrips);
+    const double one_way_ns = (now_ns() - before_ns) / (2 * kTrips);
     return one_way_ns < 45 ? Place::smt : one_way_ns < 150 ? Place::l3 : Place::far;
   }
 
@@ -118,11 +133,6 @@ class Ranks {
     char blob[kBlobBytes];
   };
 
-  static void pause() {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-  }
   void futex(int operation, uint32_t value) {
     syscall(SYS_futex, &shared_->generation.value, operation, value, nullptr, nullptr, 0);
   }

@@ -1,37 +1,33 @@
-// What every driver does: for each collective and size, set up buffers, check the result once, and measure
-// calls in the way that benchmarks/peers/README.md describes. A driver adds only the call itself.
+// What every driver does: set up buffers, check results, and measure calls in the way that
+// benchmarks/peers/README.md describes. A driver adds only the call itself. Header-only, since each library's
+// own compiler builds it.
 #pragma once
 
 #include <algorithm>
-#include <cstdlib>
-#include <functional>
-#include <memory>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "buffers.hpp"
 #include "ranks.hpp"
 
 namespace peers {
-
-enum class Collective { all_reduce, all_gather, reduce_scatter, broadcast, reduce, alltoall };
-
-inline const std::map<std::string, Collective> kCollectives = {{"all_reduce", Collective::all_reduce},
-                                                               {"all_gather", Collective::all_gather},
-                                                               {"reduce_scatter", Collective::reduce_scatter},
-                                                               {"broadcast", Collective::broadcast},
-                                                               {"reduce", Collective::reduce},
-                                                               {"alltoall", Collective::alltoall}};
 
 struct Options {
   std::string shared;  // the file that the ranks map
   std::string json;    // where rank 0 writes the rows
   Collective collective = Collective::all_reduce;
   std::vector<size_t> sizes{8};  // bytes of the whole buffer: all-gather's output, the others' input
-  double seconds = 0.2;          // for each size
+  double seconds = 0.2;          // for each size, all slices together
+  size_t slices = 4;             // goes through all sizes so often: each meets several places of the cores
   size_t min_samples = 5, max_samples = 5000;
-  int ranks = 2;  // only where the driver starts its ranks itself
+  bool places = true;                   // two ranks: tag samples with where the cores are
+  int ranks = 2;                        // only where the driver starts its ranks itself
+  std::vector<std::string> namespaces;  // likewise: rank r enters the network namespace r
 };
 
 inline void declare(CLI::App& app, Options& options) {
@@ -40,115 +36,51 @@ inline void declare(CLI::App& app, Options& options) {
   app.add_option("--collective", options.collective)->transform(CLI::CheckedTransformer(kCollectives));
   app.add_option("--sizes", options.sizes, "bytes, separated by commas")->delimiter(',');
   app.add_option("--seconds", options.seconds, "time for each size");
+  app.add_option("--slices", options.slices, "parts that this time is taken in")->check(CLI::PositiveNumber);
   app.add_option("--min-samples", options.min_samples);
   app.add_option("--max-samples", options.max_samples);
+  app.add_option("--places", options.places, "0: do not ask where the cores are");
   app.add_option("-n,--ranks", options.ranks);
+  app.add_option("--namespaces", options.namespaces, "network namespaces")->delimiter(',');
 }
 
-// One rank's buffers for a call, and what must be in the result.
-class Buffers {
- public:
-  // `elements` is the whole buffer's; `count` is what the call takes: a rank's share where the collective
-  // cuts it.
-  Buffers(Collective collective, size_t elements, const Ranks& ranks)
-      : collective_(collective),
-        rank_(ranks.rank()),
-        size_(ranks.size()),
-        elements_(elements),
-        in_(allocate()),
-        out_(allocate()) {
-    for (size_t i = 0; i < elements_; ++i) in_.get()[i] = value(rank_, i);
-    std::fill_n(out_.get(), elements_, -1.0f);
-    if (collective == Collective::broadcast && rank_ == 0) std::copy_n(in_.get(), elements_, out_.get());
-  }
+// The times of one size, in ns, by place.
+using Samples = std::vector<std::vector<double>>;
 
-  [[nodiscard]] const float* in() const { return in_.get(); }
-  [[nodiscard]] float* out() { return out_.get(); }  // broadcast: in and out
-  [[nodiscard]] size_t count() const { return cuts() ? elements_ / static_cast<size_t>(size_) : elements_; }
-
-  [[nodiscard]] size_t wrong() const {
-    const size_t held = collective_ == Collective::reduce_scatter ? count() : elements_;
-    if (collective_ == Collective::reduce && rank_ != 0) return 0;
-    size_t wrong = 0;
-    for (size_t i = 0; i < held; ++i) wrong += out_.get()[i] != expected(i);
-    return wrong;
-  }
-
- private:
-  struct Free {
-    void operator()(float* memory) const { std::free(memory); }
-  };
-  using Memory = std::unique_ptr<float, Free>;
-
-  // Small whole numbers: every order of summation gives the same bits.
-  static float value(int rank, size_t i) {
-    return static_cast<float>(i % 13 + static_cast<size_t>(rank) + 1);
-  }
-
-  [[nodiscard]] bool cuts() const {
-    return collective_ == Collective::all_gather || collective_ == Collective::reduce_scatter ||
-           collective_ == Collective::alltoall;
-  }
-  [[nodiscard]] float sum(size_t i) const {
-    float sum = 0;
-    for (int rank = 0; rank < size_; ++rank) sum += value(rank, i);
-    return sum;
-  }
-  [[nodiscard]] float expected(size_t i) const {
-    const auto mine = static_cast<size_t>(rank_) * count();
-    switch (collective_) {
-      case Collective::all_reduce:
-      case Collective::reduce: return sum(i);
-      case Collective::reduce_scatter: return sum(mine + i);
-      case Collective::broadcast: return value(0, i);
-      case Collective::all_gather: return value(static_cast<int>(i / count()), i % count());
-      case Collective::alltoall: return value(static_cast<int>(i / count()), mine + i % count());
-    }
-    return -1;
-  }
-  [[nodiscard]] Memory allocate() const {
-    const size_t page = 4096;
-    void* memory =
-        std::aligned_alloc(page, (std::max<size_t>(elements_, 1) * sizeof(float) + page - 1) / page * page);
-    if (memory == nullptr) throw std::bad_alloc();
-    return Memory(static_cast<float*>(memory));
-  }
-
-  Collective collective_;
-  int rank_, size_;
-  size_t elements_;
-  Memory in_, out_;
+struct Slice {
+  double seconds;
+  size_t fewest, most;
 };
 
-// Calls until the time is up. Each sample: place, barrier, call, place; the call's time is the slowest
-// rank's. A sample whose place changed is dropped. Rank 0 returns the times in ns by place.
+// Calls until the slice is over. Each sample: place, barrier, call, place; the call's time is the slowest
+// rank's. A sample whose place changed is dropped. The times are rank 0's to keep.
 template <class Call>
-std::vector<std::vector<double>> measure(Ranks& ranks, const Options& options, Call&& call) {
-  std::vector<std::vector<double>> samples(kPlaces);
+void sample(Ranks& ranks, bool places, const Slice& slice, Samples& samples, Call&& call) {
+  const auto place = [&] { return places ? ranks.place() : Place::any; };
   size_t taken = 0;
-  const double deadline_ns = now_ns() + options.seconds * 1e9;
-  ranks.say_stop(false);
+  const double deadline_ns = now_ns() + slice.seconds * 1e9;
+  if (ranks.rank() == 0) ranks.say_stop(false);
   while (true) {
-    const Place before = ranks.place();
+    const Place before = place();
     ranks.barrier();
-    if (ranks.stop()) return samples;
+    if (ranks.stop()) break;
     const double start_ns = now_ns();
     call();
     const double time_ns = ranks.slowest(now_ns() - start_ns);
-    const Place after = ranks.place();
+    const Place after = place();
     if (ranks.rank() != 0) continue;
     if (before == after) samples[static_cast<size_t>(before)].push_back(time_ns);
     ++taken;
-    ranks.say_stop(taken >= options.max_samples || (taken >= options.min_samples && now_ns() > deadline_ns));
+    ranks.say_stop(taken >= slice.most || (taken >= slice.fewest && now_ns() > deadline_ns));
   }
+  ranks.barrier();  // everybody has read the word before rank 0 writes it again
 }
 
 inline nlohmann::json row(size_t bytes, Place place, std::vector<double> samples_ns, size_t wrong) {
   std::sort(samples_ns.begin(), samples_ns.end());
   const auto at = [&](double share) {
-    return samples_ns[std::min(samples_ns.size() - 1,
-                               static_cast<size_t>(share * static_cast<double>(samples_ns.size())))] /
-           1e3;
+    const auto index = static_cast<size_t>(share * static_cast<double>(samples_ns.size()));
+    return samples_ns[std::min(samples_ns.size() - 1, index)] / 1e3;
   };
   return {{"size", bytes},
           {"place", kPlaceNames[static_cast<int>(place)]},
@@ -159,29 +91,61 @@ inline nlohmann::json row(size_t bytes, Place place, std::vector<double> samples
           {"wrong", wrong}};
 }
 
-// Runs every size; `call(buffers)` is one collective call. Returns the exit code.
-template <class Call>
-int run(Ranks& ranks, const Options& options, Call&& call) {
+// Everything so far, in one step: who ends this process early finds it whole.
+inline void write(const Options& options, const std::vector<Samples>& all, const std::vector<size_t>& wrong) {
   nlohmann::json rows = nlohmann::json::array();
-  size_t all_wrong = 0;
-  for (const size_t bytes : options.sizes) {
-    Buffers buffers(options.collective, bytes / sizeof(float), ranks);
-    const int warmups = bytes <= (1u << 20) ? 20 : 2;
-    for (int i = 0; i < warmups; ++i) {
-      ranks.barrier();
-      call(buffers);
-    }
-    const size_t wrong = buffers.wrong();
-    all_wrong += wrong;
-    const auto samples = measure(ranks, options, [&] { call(buffers); });
-    for (int place = 0; place < kPlaces; ++place) {
-      if (!samples[static_cast<size_t>(place)].empty())
-        rows.push_back(row(bytes, static_cast<Place>(place), samples[static_cast<size_t>(place)], wrong));
+  for (size_t i = 0; i < all.size(); ++i) {
+    for (size_t place = 0; place < kPlaces; ++place) {
+      if (!all[i][place].empty())
+        rows.push_back(row(options.sizes[i], static_cast<Place>(place), all[i][place], wrong[i]));
     }
   }
-  if (ranks.rank() == 0) std::ofstream(options.json) << rows.dump(1) << '\n';
-  if (all_wrong != 0) std::cerr << "rank " << ranks.rank() << ": " << all_wrong << " wrong elements\n";
-  return all_wrong == 0 ? 0 : 1;
+  const std::string draft = options.json + ".draft";
+  std::ofstream(draft) << rows.dump(1) << '\n';
+  if (std::rename(draft.c_str(), options.json.c_str()) != 0)
+    throw std::runtime_error("cannot write " + options.json);
+}
+
+// Measures `call()` at every size: `prepare(bytes)` before the calls of a size, `wrong()` afterwards says how
+// many elements are not what they should be. Returns how many were wrong on this rank.
+template <class Prepare, class Call, class Wrong>
+size_t measure(Ranks& ranks, const Options& options, Prepare&& prepare, Call&& call, Wrong&& wrong) {
+  const size_t sizes = options.sizes.size();
+  std::vector<Samples> all(sizes, Samples(kPlaces));
+  std::vector<size_t> wrongs(sizes);
+  const auto share = [&](size_t whole) { return (whole + options.slices - 1) / options.slices; };
+  for (size_t slice = 0; slice < options.slices; ++slice) {
+    const bool checks = slice == 0 || slice + 1 == options.slices;
+    for (size_t i = 0; i < sizes; ++i) {
+      prepare(options.sizes[i], checks);
+      Samples warm_up(kPlaces);
+      sample(ranks, false, {.seconds = 0.002, .fewest = 1, .most = slice == 0 ? 20u : 5u}, warm_up, call);
+      sample(ranks, options.places,
+             {options.seconds / static_cast<double>(options.slices), share(options.min_samples),
+              share(options.max_samples)},
+             all[i], call);
+      if (checks) wrongs[i] += wrong();
+      if (ranks.rank() == 0 && (slice == 0 || slice + 1 == options.slices)) write(options, all, wrongs);
+    }
+  }
+  size_t sum = 0;
+  for (const size_t one : wrongs) sum += one;
+  return sum;
+}
+
+// Runs every size; `call(buffers)` is one collective call. Returns the exit code.
+template <class Call>
+int run(Ranks& ranks, const Options& options, Call&& call, const Source& source = {}) {
+  const size_t largest = *std::max_element(options.sizes.begin(), options.sizes.end());
+  Buffers buffers(options.collective, largest, ranks, source);
+  const auto prepare = [&](size_t bytes, bool checks) {
+    buffers.resize(bytes);
+    if (checks) buffers.spoil();
+  };
+  const size_t wrong = measure(
+      ranks, options, prepare, [&] { call(buffers); }, [&] { return buffers.wrong(); });
+  if (wrong != 0) std::cerr << "rank " << ranks.rank() << ": " << wrong << " wrong elements\n";
+  return wrong == 0 ? 0 : 1;
 }
 
 }  // namespace peers
