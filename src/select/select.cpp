@@ -46,10 +46,16 @@ std::vector<const Algorithm*> candidates(const Situation& situation, const Reque
 
 /// A block is cut into about four chunks, so that both ends of a message are at work: not so small that the
 /// cost of a message shows, and not at all where the whole is brief.
-std::size_t chunk_size(const Situation& situation, std::size_t block_bytes) {
+std::size_t chunk_size(const Situation& situation, const Request& request, std::size_t block_bytes) {
   constexpr std::size_t kWhole = 32 << 10, kLeast = 16 << 10;
-  std::size_t chunk = situation.chunk_bytes;
-  if (chunk == 0) chunk = block_bytes <= kWhole ? kWhole : std::max(kLeast, std::bit_floor(block_bytes / 4));
+  // An all-reduce within the caches: what is under way must leave room for its operands in the second level.
+  constexpr std::size_t kCachedTotal = 4 << 20, kCachedChunk = 32 << 10;
+  std::size_t chunk = kWhole;
+  if (block_bytes > kWhole) chunk = std::max(kLeast, std::bit_floor(block_bytes / 4));
+  if (situation.ground.shared_memory && request.collective == Collective::all_reduce &&
+      request.total_bytes <= kCachedTotal)
+    chunk = std::min(chunk, kCachedChunk);
+  if (situation.chunk_bytes != 0) chunk = situation.chunk_bytes;
   return std::max<std::size_t>(64, std::min(chunk, situation.largest_chunk) / 64 * 64);
 }
 
@@ -64,7 +70,7 @@ Choice choose(const Situation& situation, const Request& request) {
     const auto programs = make_programs(*algorithm, shape);
     const auto blocks = static_cast<std::size_t>(std::max(1, programs.front().blocks()));
     const std::size_t block_bytes = (request.total_bytes + blocks - 1) / blocks;
-    const std::size_t chunk = chunk_size(situation, block_bytes);
+    const std::size_t chunk = chunk_size(situation, request, block_bytes);
     const double expected = price({programs, block_bytes, chunk, algorithm->pipelines}, situation.ground);
     others += fmt::format("{}{} {:.1f}", others.empty() ? "" : ", ", algorithm->name, expected / 1000);
     if (best.algorithm != nullptr && expected >= best.expected_ns) continue;
