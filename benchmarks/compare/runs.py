@@ -104,7 +104,13 @@ class Session:
             if so_far + longest > self._plan.budget_s and round_ > 0:
                 self._problem("all", "", f"only {round_} of {self._plan.rounds} rounds: the time was up")
                 break
-            self._round(round_)
+            try:
+                self._round(round_)
+            except KeyboardInterrupt:
+                self._problem("all", "", f"interrupted in round {round_ + 1} of {self._plan.rounds}")
+                if round_ == 0:
+                    raise
+                break
             longest = max(time.monotonic() - began - so_far, longest if round_ == 0 else 0)
             self.data["rounds"] = round_ + 1
         say("")
