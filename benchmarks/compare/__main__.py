@@ -156,9 +156,14 @@ def smoke_summary(data: dict) -> str:
             f"{sum(1 for run in data['runs'] if run['library'].startswith('tutti'))} of the runs were tutti's")
 
 
+def interrupt(*_) -> None:
+    """As the keyboard does: whole rounds are kept, namespaces removed."""
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     arguments = parse()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that namespaces are removed
+    signal.signal(signal.SIGTERM, interrupt)
     places = Places(arguments.build.resolve(), Path(os.environ.get("TUTTI_PEERS", ROOT / "build/peers")).resolve())
     failed = False
     if arguments.source:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,6 +14,7 @@ from pathlib import Path
 
 ALLOWED = Path("/proc/sys/net/ipv4/tcp_allowed_congestion_control")
 CONGESTION = "cubic"
+PREFIX = "tutti-compare-"
 
 
 def ip(*words: str) -> str:
@@ -32,16 +35,33 @@ def why_not() -> str | None:
     return None
 
 
+def remove(name: str) -> None:
+    """A namespace and what still runs in it; a veth pair goes with either of its ends."""
+    listed = subprocess.run(("ip", "netns", "pids", name), capture_output=True, text=True, check=False)
+    for process in listed.stdout.split():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(process), signal.SIGKILL)
+    subprocess.run(("ip", "netns", "delete", name), check=False, capture_output=True)
+
+
+def remove_orphans() -> None:
+    """What a comparison left behind that was killed."""
+    for line in ip("netns").splitlines():
+        if (match := re.match(rf"({PREFIX}(\d+)-\d)\b", line)) and not Path(f"/proc/{match[2]}").exists():
+            remove(match[1])
+
+
 class TwoHosts:
     interface = "veth"
     addresses = ("10.213.78.1", "10.213.78.2")
 
     def __init__(self):
-        self.names = [f"tutti-compare-{os.getpid()}-{host}" for host in range(2)]
+        self.names = [f"{PREFIX}{os.getpid()}-{host}" for host in range(2)]
         self.congestion = "what the kernel is set to"
         self._allowed = None
 
     def __enter__(self) -> TwoHosts:
+        remove_orphans()
         try:
             self._allow_congestion()
             for name in self.names:
@@ -60,14 +80,8 @@ class TwoHosts:
         return self
 
     def __exit__(self, *_) -> None:
-        for name in self.names:  # the pair goes with either end
-            listed = subprocess.run(("ip", "netns", "pids", name), capture_output=True, text=True, check=False)
-            for process in listed.stdout.split():
-                try:
-                    os.kill(int(process), signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-            subprocess.run(("ip", "netns", "delete", name), check=False, capture_output=True)
+        for name in self.names:
+            remove(name)
         if self._allowed is not None:
             ALLOWED.write_text(self._allowed)
 

@@ -61,10 +61,11 @@ def draw_panel(axes, rows: list[Line], bounds: Bounds, libraries: dict[str, str]
 
 
 def draw(setting: dict, rows: list[Line], bounds: Bounds, libraries: dict[str, str]) -> plt.Figure:
-    def enough(place: str) -> bool:
-        return sum(1 for row in rows if row.place == place and row.ahead is not None) >= 3
+    def compared(place: str) -> int:
+        return sum(1 for row in rows if row.place == place and row.ahead is not None)
 
-    places = [place for place in PLACES if enough(place)]
+    most = max(compared(place) for place in PLACES)
+    places = [place for place in PLACES if compared(place) >= min(3, most)]
     collectives = [name for name in setting["sizes"] if any(row.collective == name for row in rows)]
     figure, grid = plt.subplots(len(places), len(collectives), squeeze=False, sharey=True,
                                 figsize=(1.2 + 3.1 * max(len(collectives), 2), 1.2 + 2.5 * len(places)))

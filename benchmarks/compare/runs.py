@@ -104,7 +104,13 @@ class Session:
             if so_far + longest > self._plan.budget_s and round_ > 0:
                 self._problem("all", "", f"only {round_} of {self._plan.rounds} rounds: the time was up")
                 break
-            self._round(round_)
+            try:
+                self._round(round_)
+            except KeyboardInterrupt:
+                self._problem("all", "", f"interrupted in round {round_ + 1} of {self._plan.rounds}")
+                if round_ == 0:
+                    raise
+                break
             longest = max(time.monotonic() - began - so_far, longest if round_ == 0 else 0)
             self.data["rounds"] = round_ + 1
         say("")
@@ -126,8 +132,10 @@ class Session:
         say(f"round {round_ + 1} of {self._plan.rounds}: {setting.title}, {collective}, {library.title}")
         options = ["--collective", collective, "--sizes", ",".join(map(str, sizes)), "--seconds", str(self._plan.seconds),
                    "--places", str(int(setting.places))]
+        options += self._plan.options
         hosts = self._hosts if setting.tcp else None
-        outcome = execute(lambda files: library.start(setting.ranks, files + options, hosts), self._plan.limit_s)
+        limit_s = self._plan.own_limit_s if library.name.startswith("tutti") else self._plan.limit_s
+        outcome = execute(lambda files: library.start(setting.ranks, files + options, hosts), limit_s)
         self.data["runs"].append({"round": round_, "setting": setting.name, "collective": collective,
                                   "library": library.name, "seconds": round(outcome.seconds, 2), "rows": outcome.rows,
                                   "problem": outcome.problem})
@@ -136,7 +144,7 @@ class Session:
 
     def _failure(self, setting: Setting, collective: str, library: Library, outcome: Outcome) -> None:
         """A peer that was cut off with more ranks than cores would be again; any other gets a second chance."""
-        self.failed |= library.name.startswith("tutti")
+        self.failed |= library.name.startswith("tutti") and self._is_failure(outcome)
         key = (setting.name, library.name)
         self._failures[key] = self._failures.get(key, 0) + 1
         what = f"{collective}: {outcome.problem}"
@@ -146,6 +154,9 @@ class Session:
             self._gone[key] = what
             what += "; not started again in this setting"
         self._problem(setting.name, library.name, what)
+
+    def _is_failure(self, outcome: Outcome) -> bool:
+        return not outcome.cut_off or self._plan.asserts_ends
 
     def _problem(self, setting: str, library: str, what: str) -> None:
         self.data["problems"].append({"setting": setting, "library": library, "what": what})
@@ -183,10 +194,11 @@ class Session:
         if tcp:
             options += ["--namespaces", ",".join(self._hosts.names), "--address", self._hosts.addresses[0]]
         program = [str(self._places.driver("peer_bounds"))]
-        outcome = execute(lambda files: Start([*program, *files, *options], {}), self._plan.limit_s * 2)
+        options += self._plan.options
+        outcome = execute(lambda files: Start([*program, *files, *options], {}), self._plan.own_limit_s)
         self.data["bounds"].append({"kind": kind, "cores": cores, "rows": outcome.rows})
         if outcome.problem:
-            self.failed = True
+            self.failed |= self._is_failure(outcome)
             self._problem("bounds", kind, outcome.problem)
 
 
