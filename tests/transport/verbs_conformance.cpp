@@ -1,4 +1,6 @@
-// The verbs wire in the conformance suite, over the double's devices: ranks are threads.
+// The verbs wire in the conformance suite: over the double's devices, where ranks are threads; and with
+// TUTTI_TEST_VERBS_DEVICES over this host's own, where they are processes too. In its value # stands for a
+// host, of which ranks play two: "rxe#_".
 #include "transport/conformance.hpp"
 #include "transport/verbs/verbs.hpp"
 #include "transport/verbs_double.hpp"
@@ -13,16 +15,29 @@ struct Shape {
 };
 
 Wire wire(std::string name, Shape shape) {
+  constexpr int kHosts = 2;
+  const std::string devices = environment("TUTTI_TEST_VERBS_DEVICES");
+  const bool real = !devices.empty();
   return {.name = std::move(name),
-          .make = [](const World& world) { return make_verbs_transport(world, verbs_double::table()); },
+          .make =
+              [real](const World& world) {
+                return real ? make_verbs_transport(world)
+                            : make_verbs_transport(world, verbs_double::table());
+              },
           .adapt =
-              [shape](World& world) {
+              [shape, devices](World& world) {
+                for (const char letter : devices) {
+                  if (letter == '#')
+                    world.settings.verbs_devices += std::to_string(world.rank % kHosts);
+                  else
+                    world.settings.verbs_devices += letter;
+                }
                 world.settings.socket_interfaces = "=lo";
                 world.settings.verbs_zero_copy = shape.zero_copy;
                 world.settings.verbs_queue_pairs = shape.queue_pairs;
                 world.settings.verbs_slots = shape.slots;
               },
-          .processes = false};
+          .processes = real};
 }
 }  // namespace
 
