@@ -159,7 +159,7 @@ void describe(CLI::App& app, Options& options, Arguments& arguments) {
   const auto how = [&app](const char* name, auto& target, const char* help) {
     return app.add_option(name, target, help)->group("How (default: as tutti chooses)");
   };
-  how("--transport", options.transport, "shm or tcp");
+  how("--transport", options.transport, "shm, tcp or verbs");
   how("--algorithm", options.algorithm, "ring, tree, one_shot …; an unknown name lists them");
   how("--lanes", options.lanes, "Parallel copies of each program")->check(CLI::Range(1, 1024));
   how("--chunk", arguments.chunk, "Pipelining unit, in bytes (64K …)");

@@ -136,7 +136,7 @@ typedef struct {
   unsigned magic;   /**< TUTTI_CONFIG_MAGIC, set by the initializer */
   unsigned version; /**< TUTTI_VERSION_CODE of the caller's header, set by the initializer */
 
-  /** "shm" or "tcp": only this one. Default: the best that reaches each peer. */
+  /** "shm", "tcp" or "verbs": only this one. Default: the best that reaches each peer. */
   const char* transport;
   /** "ring", "tree", …: always this one where it fits. Default: chosen by cost. */
   const char* algorithm;

@@ -69,19 +69,24 @@ tuttiResult_t tuttiMemFree(void* ptr) {
 
 tuttiResult_t tuttiCommRegister(tuttiComm_t comm, void* buff, size_t size, void** handle) {
   return guarded(comm, [&] {
-    (void)communicator_of(comm);
+    Communicator& communicator = communicator_of(comm);
     check_pointer(buff, size, "buff");
     if (handle == nullptr) fail(Code::invalid_argument, "handle: NULL given, a place for a handle expected");
-    // Host memory needs no preparation on these wires: it is only remembered.
+    if (size > 0) communicator.add_memory(static_cast<std::byte*>(buff), size);
     *handle = &comm->registrations.emplace_back(tuttiComm::Registration{buff, size});
   });
 }
 
 tuttiResult_t tuttiCommDeregister(tuttiComm_t comm, void* handle) {
   return guarded(comm, [&] {
-    (void)communicator_of(comm);
-    const std::size_t erased = comm->registrations.remove_if(
-        [&](const tuttiComm::Registration& registration) { return &registration == handle; });
+    Communicator& communicator = communicator_of(comm);
+    const std::size_t erased =
+        comm->registrations.remove_if([&](const tuttiComm::Registration& registration) {
+          const bool meant = &registration == handle;
+          if (meant)
+            communicator.remove_memory(static_cast<std::byte*>(registration.data), registration.bytes);
+          return meant;
+        });
     if (erased == 0) fail(Code::invalid_argument, "handle: {} is no handle of this communicator", handle);
   });
 }

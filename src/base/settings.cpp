@@ -236,7 +236,7 @@ const std::vector<SettingInfo>& setting_table() {
   using S = Settings;
   // clang-format off
   static const std::vector<SettingInfo> table = {
-      {"TRANSPORT", &S::transport, 0, 0, {"shm", "tcp", "loop"},
+      {"TRANSPORT", &S::transport, 0, 0, {"shm", "tcp", "verbs", "loop"},
        "Carry everything over this transport; empty: chosen for each pair of ranks."},
       {"ALGORITHM", &S::algorithm, 0, 0, {},
        "Use this algorithm (ring, one_shot, ...) where it fits the collective; empty: the cheapest."},
@@ -272,6 +272,29 @@ const std::vector<SettingInfo>& setting_table() {
        "TCP congestion control (cubic, bbr, ...); system: what the kernel is set to; empty: chosen."},
       {"SHM_SLOT", &S::slot_bytes, 64, 64 * kMiB, {}, "Bytes of one slot of a shared-memory connection."},
       {"SHM_SLOTS", &S::slots, 1, 1024, {}, "Slots of one shared-memory connection."},
+      {"VERBS_DEVICES", &S::verbs_devices, 0, 0, {},
+       "RDMA devices: prefixes (mlx5), =exact names (=mlx5_0) or ^exclusions (^mlx4); each may name a port (mlx5_0:1)."},
+      {"VERBS_GID_INDEX", &S::verbs_gid_index, -1, 255, {},
+       "Entry of the GID table to use on every port; -1: chosen (RoCE v2 before v1, IPv4 before IPv6, not link-local)."},
+      {"VERBS_SERVICE_LEVEL", &S::verbs_service_level, 0, 15, {}, "InfiniBand service level (priority on RoCE)."},
+      {"VERBS_TRAFFIC_CLASS", &S::verbs_traffic_class, 0, 255, {},
+       "Traffic class of RDMA packets: DSCP times 4 on RoCE v2."},
+      {"VERBS_PKEY_INDEX", &S::verbs_pkey_index, 0, 65'535, {}, "Entry of the P_Key table to use."},
+      {"VERBS_TIMEOUT", &S::verbs_timeout, 1, 31, {},
+       "Local ACK timeout of a queue pair, n: a packet is sent again after 4.096 us * 2^n."},
+      {"VERBS_RETRIES", &S::verbs_retries, 0, 7, {}, "How often a packet is sent again before the link counts as cut."},
+      {"VERBS_RNR_RETRIES", &S::verbs_rnr_retries, 0, 7, {},
+       "How often a packet is sent again when the receiver was not ready; 7: for ever."},
+      {"VERBS_RNR_TIMER", &S::verbs_rnr_timer, 0, 31, {},
+       "Pause that a receiver asks for when it is not ready, by InfiniBand's code: 12 is 0.64 ms, 0 is 655 ms."},
+      {"VERBS_QUEUE_PAIRS", &S::verbs_queue_pairs, 1, 16, {},
+       "Queue pairs of one connection: large messages are spread over them."},
+      {"VERBS_INLINE", &S::verbs_inline_bytes, 0, 1024, {},
+       "Messages up to so many bytes are handed to the device inside the work request."},
+      {"VERBS_SLOT", &S::verbs_slot_bytes, 32 * 1024, 64 * kMiB, {}, "Bytes of one slot of an RDMA connection."},
+      {"VERBS_SLOTS", &S::verbs_slots, 2, 1024, {}, "Slots of one RDMA connection."},
+      {"VERBS_ZERO_COPY", &S::verbs_zero_copy, 0, 0, {},
+       "Move registered memory over RDMA from where it lies to where it goes, without slots."},
   };
   // clang-format on
   return table;

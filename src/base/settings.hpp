@@ -13,7 +13,7 @@ namespace tutti {
 
 struct Settings {
   // Choice: empty or 0 leaves it to the selector.
-  std::string transport;        // TUTTI_TRANSPORT: "shm", "tcp" or "loop"
+  std::string transport;        // TUTTI_TRANSPORT: "shm", "tcp", "verbs" or "loop"
   std::string algorithm;        // TUTTI_ALGORITHM: a name of schedule/algorithms
   int lanes = 0;                // TUTTI_LANES
   std::size_t chunk_bytes = 0;  // TUTTI_CHUNK
@@ -41,6 +41,21 @@ struct Settings {
   // Shared memory.
   std::size_t slot_bytes = 64 << 10;  // TUTTI_SHM_SLOT
   int slots = 32;                     // TUTTI_SHM_SLOTS: per connection
+  // RDMA.
+  std::string verbs_devices;                // TUTTI_VERBS_DEVICES: "mlx5_0:1", "=rxe0", "^mlx4"
+  int verbs_gid_index = -1;                 // TUTTI_VERBS_GID_INDEX; -1: chosen
+  int verbs_service_level = 0;              // TUTTI_VERBS_SERVICE_LEVEL
+  int verbs_traffic_class = 0;              // TUTTI_VERBS_TRAFFIC_CLASS
+  int verbs_pkey_index = 0;                 // TUTTI_VERBS_PKEY_INDEX
+  int verbs_timeout = 17;                   // TUTTI_VERBS_TIMEOUT: 4.096 us * 2^n
+  int verbs_retries = 7;                    // TUTTI_VERBS_RETRIES
+  int verbs_rnr_retries = 7;                // TUTTI_VERBS_RNR_RETRIES; 7: for ever
+  int verbs_rnr_timer = 12;                 // TUTTI_VERBS_RNR_TIMER: the device's code for a time
+  int verbs_queue_pairs = 1;                // TUTTI_VERBS_QUEUE_PAIRS: per connection
+  std::size_t verbs_inline_bytes = 220;     // TUTTI_VERBS_INLINE
+  std::size_t verbs_slot_bytes = 64 << 10;  // TUTTI_VERBS_SLOT
+  int verbs_slots = 8;                      // TUTTI_VERBS_SLOTS: per connection
+  bool verbs_zero_copy = false;             // TUTTI_VERBS_ZERO_COPY
 
   /// Defaults, then the configuration file (TUTTI_CONFIG_FILE or ~/.config/tutti.conf, lines NAME=VALUE with
   /// # comments), then TUTTI_* of the environment. Throws invalid_argument naming the variable, its value and

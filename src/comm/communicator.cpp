@@ -100,6 +100,16 @@ std::string Communicator::label() const {
   return name.empty() ? name : fmt::format("communicator \"{}\": ", name);
 }
 
+void Communicator::add_memory(std::byte* data, std::size_t bytes) {
+  const Engine::Pause pause(*engine_);
+  for (const auto& transport : transports_) transport->add_memory(data, bytes);
+}
+
+void Communicator::remove_memory(std::byte* data, std::size_t bytes) noexcept {
+  const Engine::Pause pause(*engine_);
+  for (const auto& transport : transports_) transport->remove_memory(data, bytes);
+}
+
 int Communicator::add_operator(const PreMultiply& op) {
   operators_.push_back(op);
   return static_cast<int>(operators_.size() - 1);

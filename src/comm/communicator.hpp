@@ -62,6 +62,11 @@ class Communicator {
   /// Memory for a prepared copy of the input of a synchronous call.
   [[nodiscard]] std::byte* staging(std::size_t bytes) { return staging_.reserve(bytes); }
 
+  /// Prepares the user's memory for the wires; it is taken back with the same arguments. Throws what a device
+  /// says.
+  void add_memory(std::byte* data, std::size_t bytes);
+  void remove_memory(std::byte* data, std::size_t bytes) noexcept;
+
   int add_operator(const PreMultiply& op);
   /// Throws invalid_argument when there is no such operator (any more).
   [[nodiscard]] PreMultiply& user_operator(int handle);

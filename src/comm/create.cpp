@@ -7,6 +7,7 @@
 #include "comm/communicator.hpp"
 #include "transport/shm/shm.hpp"
 #include "transport/tcp/tcp.hpp"
+#include "transport/verbs/verbs.hpp"
 
 namespace tutti {
 namespace {
@@ -21,6 +22,17 @@ std::vector<RankInfo> parse(const std::vector<std::string>& texts) {
   std::vector<RankInfo> infos;
   for (const std::string& text : texts) infos.push_back(rank_info_from_text(text));
   return infos;
+}
+
+/// nullptr where this host has no RDMA: the others serve. A setting that is wrong is no such case.
+std::unique_ptr<Transport> verbs_if_there_is_any(const World& world) {
+  try {
+    return make_verbs_transport(world);
+  } catch (const Error& error) {
+    if (error.code() == Code::invalid_argument) throw;
+    TUTTI_LOG(info, "verbs is not used: {}", error.what());
+    return nullptr;
+  }
 }
 
 /// What a split's rank gives.
@@ -50,9 +62,15 @@ Communicator::Communicator(Settings settings) {
   world_.describe_tag = describe_signature;
   const std::string& wanted = world_.settings.transport;
   if (wanted == "loop")
-    fail(Code::invalid_argument, "TUTTI_TRANSPORT: \"loop\" serves simulations; shm and tcp join processes");
-  if (wanted != "tcp") transports_.push_back(make_shm_transport(world_));
-  if (wanted != "shm") transports_.push_back(make_tcp_transport(world_));
+    fail(Code::invalid_argument,
+         "TUTTI_TRANSPORT: \"loop\" serves simulations; shm, tcp and verbs join processes");
+  const bool all = wanted.empty();
+  if (all || wanted == "shm") transports_.push_back(make_shm_transport(world_));
+  if (wanted == "verbs") transports_.push_back(make_verbs_transport(world_));
+  if (all) {
+    if (auto verbs = verbs_if_there_is_any(world_)) transports_.push_back(std::move(verbs));
+  }
+  if (all || wanted == "tcp") transports_.push_back(make_tcp_transport(world_));
 }
 
 RankInfo Communicator::describe() const {
@@ -143,22 +161,25 @@ void Communicator::assemble(Membership membership, ControlListener listener) {
   connections_ = std::make_unique<Connections>(world_, std::move(usable));
   describe_situation(infos);
   engine_ = std::make_unique<Engine>(world_, *connections_);
-  TUTTI_LOG(info, "{}rank {} of {}: {} host{}, {}{}", label(), rank(), size(),
+  std::string names;
+  for (const auto& transport : transports_) names += fmt::format(", {}", transport->name());
+  TUTTI_LOG(info, "{}rank {} of {}: {} host{}{}", label(), rank(), size(),
             *std::max_element(world_.host_of.begin(), world_.host_of.end()) + 1,
-            world_.host_of.back() == 0 ? "" : "s", transports_.front()->name(),
-            transports_.size() > 1 ? " within hosts, tcp between" : "");
+            world_.host_of.back() == 0 ? "" : "s", names);
 }
 
-/// Where all ranks share memory nothing else is needed, where no two do shared memory is not. All ranks
-/// decide alike.
+/// Where all ranks share memory nothing else is needed, where no two do shared memory is not, and RDMA is
+/// used where every rank has it. All ranks decide alike.
 void Communicator::keep_useful_transports(const std::vector<RankInfo>& infos) {
   const int hosts = *std::max_element(world_.host_of.begin(), world_.host_of.end()) + 1;
-  if (transports_.size() > 1) {
-    if (hosts == 1) {
-      transports_.pop_back();
-    } else if (hosts == size()) {
-      transports_.erase(transports_.begin());
-    }
+  const auto drop = [&](std::string_view name) {
+    std::erase_if(transports_, [&](const auto& transport) { return transport->name() == name; });
+  };
+  if (world_.settings.transport.empty()) {
+    const auto lacks_verbs = [](const RankInfo& info) { return !info.addresses.contains("verbs"); };
+    if (hosts == 1 || std::any_of(infos.begin(), infos.end(), lacks_verbs)) drop("verbs");
+    if (hosts == 1) drop("tcp");
+    if (hosts == size() && hosts > 1) drop("shm");
   }
   if (world_.settings.transport == "shm" && hosts > 1) {
     std::string first = fmt::format("rank 0 (pid {})", infos.front().pid);

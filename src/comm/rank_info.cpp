@@ -16,8 +16,9 @@ namespace tutti {
 namespace {
 
 /// Settings that decide what goes over the wire: they must be the same everywhere.
-constexpr std::string_view kAgreed[] = {"TRANSPORT",    "ALGORITHM", "LANES",    "CHUNK",
-                                        "REPRODUCIBLE", "SOCKETS",   "SHM_SLOT", "SHM_SLOTS"};
+constexpr std::string_view kAgreed[] = {
+    "TRANSPORT", "ALGORITHM", "LANES",      "CHUNK",       "REPRODUCIBLE",      "SOCKETS",
+    "SHM_SLOT",  "SHM_SLOTS", "VERBS_SLOT", "VERBS_SLOTS", "VERBS_QUEUE_PAIRS", "VERBS_ZERO_COPY"};
 
 /// A boot of a machine, and the network namespace, which abstract Unix sockets do not leave.
 std::string host_identity(const Settings& settings) {

@@ -149,6 +149,11 @@ class Transport {
   [[nodiscard]] virtual std::unique_ptr<Inlet> open_inlet(int writer, std::span<const int> readers, int lane,
                                                           Deadline deadline) = 0;
 
+  /// These bytes will be sent from and received into: a wire whose devices can prepare memory does it here.
+  /// They stay mapped until they are taken back; nothing may be on its way then. Throws what the device says.
+  virtual void add_memory(std::byte* data, std::size_t bytes) { (void)data, (void)bytes; }
+  virtual void remove_memory(std::byte* data, std::size_t bytes) noexcept { (void)data, (void)bytes; }
+
   /// Moves what can be moved without waiting. Only wires with needs_progress() have to be called.
   virtual void progress() noexcept {}
   [[nodiscard]] virtual bool needs_progress() const noexcept { return false; }

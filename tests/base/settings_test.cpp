@@ -156,7 +156,7 @@ TEST(Settings, set_refuses_what_is_no_whole_number_within_bounds) {
 TEST(Settings, set_refuses_other_words_than_the_allowed) {
   Settings settings;
   EXPECT_THAT(sentence_of([&] { settings.set("TRANSPORT", "carrier-pigeon"); }),
-              AllOf(HasSubstr("TUTTI_TRANSPORT=carrier-pigeon"), HasSubstr("shm, tcp, loop")));
+              AllOf(HasSubstr("TUTTI_TRANSPORT=carrier-pigeon"), HasSubstr("shm, tcp, verbs, loop")));
   EXPECT_THAT(sentence_of([&] { settings.set("REPRODUCIBLE", "maybe"); }), HasSubstr("true"));
   settings.set("TRANSPORT", "");
   EXPECT_EQ(settings.transport, "");

@@ -95,8 +95,10 @@ TEST_P(Conformance, says_full_and_goes_on_once_drained) {
           std::uint32_t sent = 0;
           const auto message =
               message_of(7, bytes);  // the same throughout: it stays as it is until completed
+          // A wire may have to hear from the reader before it takes the first.
+          member.wait([&] { return outlet->send(message.data(), bytes, 0); });
+          ++sent;
           while (sent < kMost && outlet->send(message.data(), bytes, sent)) ++sent;
-          ASSERT_GT(sent, 0u);
           ASSERT_LT(sent, kMost) << "a wire without bounds";
           std::memcpy(length.data(), &sent, sizeof sent);
           member.send(*counts, length);

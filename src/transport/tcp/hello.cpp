@@ -7,14 +7,11 @@
 
 namespace tutti::tcp {
 
-namespace {
-// Takes the same time wherever the difference is, so that a forger learns nothing from it.
-bool equal(std::span<const std::byte> left, std::span<const std::byte> right) noexcept {
+bool same_proof(std::span<const std::byte> left, std::span<const std::byte> right) noexcept {
   std::byte difference{};
   for (std::size_t i = 0; i < left.size(); ++i) difference |= left[i] ^ right[i];
   return difference == std::byte{};
 }
-}  // namespace
 
 HelloBytes encode(const Hello& hello, const Signer& sign) {
   HelloBytes bytes;
@@ -27,7 +24,7 @@ HelloBytes encode(const Hello& hello, const Signer& sign) {
 std::optional<Hello> parse(const HelloBytes& bytes, const World& world) {
   const std::span all(bytes);
   const Digest proof = world.sign(all.first<sizeof(Hello)>());
-  if (!equal(proof, all.last<sizeof(Digest)>())) return std::nullopt;
+  if (!same_proof(proof, all.last<sizeof(Digest)>())) return std::nullopt;
 
   Hello hello;
   std::memcpy(&hello, bytes.data(), sizeof hello);

@@ -27,6 +27,9 @@ static_assert(sizeof(Hello) == 32, "no padding: every byte is signed");
 
 using HelloBytes = std::array<std::byte, sizeof(Hello) + sizeof(Digest)>;
 
+/// Takes the same time wherever the difference is, so that a forger learns nothing from it.
+[[nodiscard]] bool same_proof(std::span<const std::byte> left, std::span<const std::byte> right) noexcept;
+
 [[nodiscard]] HelloBytes encode(const Hello& hello, const Signer& sign);
 /// nullopt: not from a peer of `world` that wants to write to its rank.
 [[nodiscard]] std::optional<Hello> parse(const HelloBytes& bytes, const World& world);

@@ -1,0 +1,167 @@
+#include "transport/verbs/device.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+
+#include <fcntl.h>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "transport/verbs/filter.hpp"
+#include "transport/verbs/status.hpp"
+
+namespace tutti::verbs {
+namespace {
+
+ibv_device_attr query(const Table& table, ibv_context* context, const std::string& name) {
+  ibv_device_attr attributes{};
+  check(table.query_device(context, &attributes), "ibv_query_device of " + name);
+  return attributes;
+}
+
+void make_non_blocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+    fail_errno(errno, "fcntl of a device's asynchronous events");
+}
+
+GidType type_of(std::uint32_t gid_type) {
+  switch (gid_type) {
+    case IBV_GID_TYPE_IB: return GidType::infiniband;
+    case IBV_GID_TYPE_ROCE_V1: return GidType::roce_v1;
+    case IBV_GID_TYPE_ROCE_V2: return GidType::roce_v2;
+    default: return GidType::unknown;
+  }
+}
+
+/// What sysfs says; containers often hide it, and old kernels do not have it.
+GidType type_in_sysfs(const std::string& device, int port, int index) {
+  std::string text;
+  std::getline(
+      std::ifstream(fmt::format("/sys/class/infiniband/{}/ports/{}/gid_attrs/types/{}", device, port, index)),
+      text);
+  if (text.starts_with("RoCE v2")) return GidType::roce_v2;
+  return text.starts_with("IB/RoCE v1") ? GidType::roce_v1 : GidType::unknown;
+}
+
+std::vector<GidEntry> gids_of(const Device& device, int port, int count) {
+  const Table& table = device.table();
+  std::vector<GidEntry> entries;
+  for (int index = 0; index < count; ++index) {
+    GidEntry entry;
+    entry.index = index;
+    ibv_gid_entry known{};
+    ibv_gid gid{};
+    if (table.query_gid_ex != nullptr &&
+        table.query_gid_ex(device.context(), static_cast<std::uint32_t>(port),
+                           static_cast<std::uint32_t>(index), &known) == 0) {
+      entry.type = type_of(known.gid_type);
+      gid = known.gid;
+    } else if (table.query_gid(device.context(), static_cast<std::uint8_t>(port), index, &gid) == 0) {
+      entry.type = type_in_sysfs(device.name(), port, index);
+    } else {
+      continue;  // an empty entry
+    }
+    std::memcpy(entry.gid.data(), gid.raw, entry.gid.size());
+    if (!is_none(entry.gid)) entries.push_back(entry);
+  }
+  return entries;
+}
+
+/// What find_rails() collects: the rails, and why there are no more.
+struct Survey {
+  const Settings& settings;
+  std::vector<Rail> rails;
+  std::string reasons;
+  void skip(const std::string& what, const std::string& why) {
+    reasons += fmt::format("; {}: {}", what, why);
+    TUTTI_LOG(debug, "verbs: {} is not used: {}", what, why);
+  }
+};
+
+void survey_port(Survey& survey, const std::shared_ptr<Device>& device, int number) {
+  Rail rail{device, static_cast<std::uint8_t>(number), false, 0, {}, IBV_MTU_1024};
+  if (!allows(survey.settings.verbs_devices, device->name(), number))
+    return survey.skip(rail.name(), "TUTTI_VERBS_DEVICES leaves it out");
+  ibv_port_attr port{};
+  check(device->table().query_port(device->context(), rail.port, &port), "ibv_query_port of " + rail.name());
+  if (port.state != IBV_PORT_ACTIVE) return survey.skip(rail.name(), "the port is not active");
+  rail.ethernet = port.link_layer == IBV_LINK_LAYER_ETHERNET;
+  rail.lid = port.lid;
+  rail.mtu = port.active_mtu;
+  const auto entries = gids_of(*device, number, port.gid_tbl_len);
+  std::string reason = "InfiniBand routes by its first entry";
+  const int wanted = survey.settings.verbs_gid_index;
+  if (rail.ethernet || wanted >= 0) {
+    const auto choice = choose_gid(entries, wanted);
+    if (!choice)
+      return survey.skip(
+          rail.name(),
+          "it has no address but link-local ones: give its network interface an IP address, or "
+          "name an entry with TUTTI_VERBS_GID_INDEX");
+    rail.gid = choice->entry;
+    reason = choice->reason;
+  } else if (!entries.empty()) {
+    rail.gid = entries.front();
+  }
+  TUTTI_LOG(info, "verbs: {}, {}, MTU {}, GID {} ({}), since {}", rail.name(),
+            rail.ethernet ? "Ethernet" : fmt::format("InfiniBand LID {}", rail.lid), 128 << rail.mtu,
+            rail.gid.index, to_text(rail.gid.gid), reason);
+  survey.rails.push_back(std::move(rail));
+}
+
+void survey_device(Survey& survey, const Table& table, ibv_device* found) {
+  const char* const known_as = table.get_device_name(found);
+  const std::string name = known_as == nullptr ? "a device without a name" : known_as;
+  try {
+    const auto device = std::make_shared<Device>(table, found);
+    for (int port = 1; port <= device->attributes().phys_port_cnt; ++port) survey_port(survey, device, port);
+  } catch (const Error& error) {
+    if (error.code() == Code::invalid_argument) throw;  // the setting, not the device
+    survey.skip(name, error.what());
+  }
+}
+
+}  // namespace
+
+Device::Device(const Table& table, ibv_device* device)
+    : table_(table),
+      name_(table.get_device_name(device)),
+      context_(owned(table, table.open_device(device), "ibv_open_device of " + name_)),
+      attributes_(query(table, context_.get(), name_)),
+      domain_(owned(table, table.alloc_pd(context_.get()), "ibv_alloc_pd on " + name_)),
+      completions_(table, context_.get(), name_, attributes_.max_cqe) {
+  make_non_blocking(context_->async_fd);
+}
+
+Region Device::reg(std::byte* memory, std::size_t bytes, int access) const {
+  return owned(table_, table_.reg_mr(domain_.get(), memory, bytes, access),
+               fmt::format("ibv_reg_mr of {} bytes on {}", bytes, name_));
+}
+
+std::vector<std::string> Device::events() noexcept {
+  std::vector<std::string> sentences;
+  ibv_async_event event{};
+  while (table_.get_async_event(context_.get(), &event) == 0) {
+    sentences.push_back(describe(event, name_));
+    table_.ack_async_event(&event);
+  }
+  return sentences;
+}
+
+std::string Rail::name() const {
+  return fmt::format("{} port {}", device->name(), port);
+}
+
+std::vector<Rail> find_rails(const Table& table, const Settings& settings) {
+  const DeviceList list(table);
+  Survey survey{settings, {}, {}};
+  for (ibv_device* device : list) survey_device(survey, table, device);
+  if (survey.rails.empty())
+    fail(Code::system_error, "this host has no usable RDMA port{}",
+         survey.reasons.empty() ? ": libibverbs finds no device" : survey.reasons);
+  return std::move(survey.rails);
+}
+
+}  // namespace tutti::verbs

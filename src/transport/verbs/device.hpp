@@ -1,0 +1,59 @@
+// The RDMA devices of this host and their usable ports (rails).
+//
+// A Device owns its context, protection domain and completion queues. A Rail is a port that is up, allowed by
+// the settings and has an address; it says everything that a queue pair on it needs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/settings.hpp"
+#include "transport/verbs/completions.hpp"
+#include "transport/verbs/gid.hpp"
+#include "transport/verbs/handles.hpp"
+
+namespace tutti::verbs {
+
+class Device {
+ public:
+  /// Throws what ibv_open_device or ibv_alloc_pd say.
+  Device(const Table& table, ibv_device* device);
+
+  [[nodiscard]] const Table& table() const noexcept { return table_; }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] ibv_context* context() const noexcept { return context_.get(); }
+  [[nodiscard]] ibv_pd* domain() const noexcept { return domain_.get(); }
+  [[nodiscard]] const ibv_device_attr& attributes() const noexcept { return attributes_; }
+  [[nodiscard]] Completions& completions() noexcept { return completions_; }
+
+  /// Registers memory; throws what ibv_reg_mr says.
+  [[nodiscard]] Region reg(std::byte* memory, std::size_t bytes, int access) const;
+  /// What the device has reported since the last call, as sentences.
+  [[nodiscard]] std::vector<std::string> events() noexcept;
+
+ private:
+  const Table& table_;
+  std::string name_;
+  Context context_;
+  ibv_device_attr attributes_{};
+  ProtectionDomain domain_;
+  Completions completions_;
+};
+
+struct Rail {
+  std::shared_ptr<Device> device;
+  std::uint8_t port = 1;
+  bool ethernet = false;
+  std::uint16_t lid = 0;
+  GidEntry gid;
+  ibv_mtu mtu = IBV_MTU_1024;
+  /// "mlx5_0 port 1"
+  [[nodiscard]] std::string name() const;
+};
+
+/// Every usable port, in the order of devices. Throws system_error that says why there is none. One log line
+/// for each says which address was chosen and why.
+[[nodiscard]] std::vector<Rail> find_rails(const Table& table, const Settings& settings);
+
+}  // namespace tutti::verbs

@@ -1,0 +1,85 @@
+// The reader's end of a connection.
+//
+// The device says what has come, by a completion for each parcel; the parcels lie in the ring in order.
+// Borrowed messages are read there, expected ones are copied to their targets, unless the writer has put them
+// there: for large messages and registered targets it is told where (an advert), ahead of time.
+#pragma once
+
+#include <array>
+
+#include "transport/verbs/address.hpp"
+#include "transport/verbs/end.hpp"
+
+namespace tutti::verbs {
+
+class VerbsInlet final : public Inlet, private End {
+ public:
+  /// Connects its queue pairs with those of the offer. Throws what libibverbs says, and remote_error when the
+  /// offer is none.
+  VerbsInlet(std::shared_ptr<Station> station, Link link, FileDescriptor lifeline,
+             const EndDescription& offer, const Address& peer);
+  ~VerbsInlet() override;
+
+  [[nodiscard]] const std::byte* borrow(std::size_t bytes, Tag tag) noexcept override;
+  void release() noexcept override;
+  [[nodiscard]] bool expect(std::byte* target, std::size_t bytes, Tag tag) noexcept override;
+  [[nodiscard]] std::uint64_t placed() noexcept override { return placed_; }
+
+ private:
+  static constexpr std::uint64_t kQueued = 64;
+
+  struct Expected {
+    std::byte* target = nullptr;
+    std::size_t bytes = 0;
+    Tag tag = 0;
+    std::size_t moved = 0;
+    bool advertised = false;
+  };
+
+  [[nodiscard]] bool pump() noexcept override;
+  void hear() noexcept override;
+  [[nodiscard]] std::optional<std::string> due() const noexcept override;
+  void received(unsigned index, std::uint32_t immediate) noexcept override;
+
+  void answer(const EndDescription& offer);
+  [[nodiscard]] Expected& expected(std::uint64_t index) noexcept { return expected_ring_[index % kQueued]; }
+  [[nodiscard]] Parcel next_kind() const noexcept { return kinds_[taken_ % kParcels]; }
+  [[nodiscard]] const Header* header_at(std::size_t offset) const noexcept;
+  [[nodiscard]] bool matches(const RingWalk::Place& place, std::size_t bytes, Tag tag) const noexcept;
+  void mismatch(std::size_t bytes, Tag tag) noexcept;
+  void take(const RingWalk::Place& place) noexcept;
+  void give_back() noexcept;
+
+  void place_expected() noexcept;
+  [[nodiscard]] bool place_parcel(Expected& front) noexcept;
+  [[nodiscard]] bool pieces_are_here(const Expected& front) noexcept;
+  void advertise() noexcept;
+  [[nodiscard]] bool wants_advert(const Expected& message) noexcept;
+  [[nodiscard]] bool send_advert(std::uint64_t index) noexcept;
+
+  const std::size_t slot_bytes_;
+  RingWalk walk_;
+  PinnedMemory ring_;
+  PinnedMemory outbox_;  // adverts on their way
+  std::uint64_t adverts_address_ = 0;
+  std::uint32_t adverts_key_ = 0;
+  bool writer_ready_ = false;
+
+  std::uint64_t arrived_ = 0, taken_ = 0, returned_ = 0;  // parcels
+  std::uint64_t returned_position_ = 0;
+  bool owed_ = false;               // to be given back once the send queue has room
+  const std::size_t return_bytes_;  // so much is given back at once
+  std::array<Parcel, kParcels> kinds_{};
+
+  std::uint64_t messages_ = 0;  // taken out, borrowed and expected ones
+  bool asked_ = false, given_ = false;
+  std::size_t asked_bytes_ = 0;
+  Tag asked_tag_ = 0;
+
+  std::array<Expected, kQueued> expected_ring_;
+  std::uint64_t expected_ = 0, advertised_ = 0, placed_ = 0;
+  std::uint64_t adverts_sent_ = 0, adverts_over_ = 0;
+  std::array<std::uint64_t, kMostPairs> pieces_come_{}, pieces_used_{};  // by queue pair
+};
+
+}  // namespace tutti::verbs

@@ -1,0 +1,94 @@
+// The writer's end of a connection.
+//
+// Messages go into the reader's ring (ring.hpp) as long as the reader has given back room. With zero copy,
+// those of registered memory go from there: to where the reader said in an advert, else into the ring.
+#pragma once
+
+#include <array>
+
+#include "transport/verbs/address.hpp"
+#include "transport/verbs/end.hpp"
+
+namespace tutti::verbs {
+
+class VerbsOutlet final : public Outlet, private End {
+ public:
+  /// `rails`: on which the queue pairs are, one after the other. Throws what libibverbs says.
+  VerbsOutlet(std::shared_ptr<Station> station, Link link, FileDescriptor lifeline, int lane,
+              const Address& peer, std::span<const RailPair> rails);
+  /// Waits a moment until the reader's device has what was sent.
+  ~VerbsOutlet() override;
+
+  /// What the reader has to know.
+  [[nodiscard]] const EndDescription& offer() const noexcept { return offer_; }
+  /// The rails of the first queue pair, for the log.
+  [[nodiscard]] std::string path() const;
+
+  [[nodiscard]] std::byte* lease(std::size_t bytes) noexcept override;
+  void commit(std::size_t bytes, Tag tag) noexcept override;
+  [[nodiscard]] bool send(const std::byte* data, std::size_t bytes, Tag tag) noexcept override;
+  [[nodiscard]] std::uint64_t completed() noexcept override;
+
+ private:
+  static constexpr std::uint64_t kQueued = 64;
+
+  /// A message that send() took and that its caller's memory is still needed for.
+  struct Message {
+    const std::byte* data = nullptr;
+    std::size_t bytes = 0;
+    Tag tag = 0;
+    std::uint64_t number = 0;
+    std::size_t moved = 0;
+    bool begun = false;
+    const Registration* memory = nullptr;            // none: it is copied
+    Advert advert;                                   // address 0: into the ring
+    std::array<std::uint32_t, kMostPairs> posted{};  // by pair: acknowledged when these requests are
+  };
+
+  [[nodiscard]] bool pump() noexcept override;
+  void hear() noexcept override;
+  [[nodiscard]] std::optional<std::string> due() const noexcept override;
+  void received(unsigned index, std::uint32_t immediate) noexcept override;
+  void sent() noexcept override;
+
+  void finish_set_up(const EndDescription& answer);
+  [[nodiscard]] bool fits(const RingWalk::Place& place, unsigned requests) noexcept;
+  void launch(const RingWalk::Place& place, std::size_t payload, const Header& header, Parcel kind,
+              const Message* from) noexcept;
+  void collect_header(const RingWalk::Place& place, std::size_t payload, const Header& header, Parcel kind,
+                      std::size_t before) noexcept;
+
+  [[nodiscard]] Message& message(std::uint64_t index) noexcept { return messages_[index % kQueued]; }
+  void push() noexcept;
+  [[nodiscard]] bool advance(Message& message) noexcept;
+  [[nodiscard]] bool begin(Message& message) noexcept;
+  [[nodiscard]] bool advance_in_ring(Message& message) noexcept;
+  [[nodiscard]] bool advance_directly(Message& message) noexcept;
+  void note_posted(Message& message) noexcept;
+  [[nodiscard]] bool acknowledged(const Message& message) noexcept;
+  void linger() noexcept;
+
+  const Address& peer_;
+  const std::size_t slot_bytes_;
+  PinnedMemory staging_;
+  PinnedMemory adverts_;
+  EndDescription offer_;
+  EndReader answer_;
+  bool connected_ = false;
+  bool refused_ = false;  // the caller waits for room
+
+  RingWalk walk_;
+  std::uint64_t ring_address_ = 0;
+  std::uint32_t ring_key_ = 0;
+  std::uint64_t parcels_ = 0, released_ = 0;
+  std::array<std::uint64_t, kParcels> ends_{};  // by parcel: the position behind it
+  RingWalk::Place leased_{0, 0};
+  unsigned heard_ = 0;  // immediates whose receives are to be posted anew
+
+  std::uint64_t sent_ = 0;
+  std::array<Message, kQueued> messages_;
+  std::uint64_t first_ = 0, unposted_ = 0, last_ = 0;  // of messages_: acknowledged, posted, queued before
+  std::uint64_t adverts_come_ = 0, adverts_used_ = 0;
+};
+
+}  // namespace tutti::verbs

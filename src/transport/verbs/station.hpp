@@ -1,0 +1,82 @@
+// What the connections of a rank share: its rails, the memory that the user registered, and who has to be
+// looked after. Endpoints keep it alive, so that transport and endpoints may be destroyed in any order. One
+// thread at a time.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "transport/transport.hpp"
+#include "transport/verbs/device.hpp"
+#include "transport/verbs/memory.hpp"
+#include "transport/verbs/watcher.hpp"
+
+namespace tutti::verbs {
+
+/// An endpoint that has something to do of itself: a connection to be set up, messages that wait, a peer that
+/// is gone.
+class Busy {
+ public:
+  /// Does what can be done. false: nothing is left to do.
+  [[nodiscard]] virtual bool pump() noexcept = 0;
+
+ protected:
+  ~Busy() = default;
+
+ private:
+  friend class Station;
+  bool listed_ = false;
+};
+
+class Station {
+ public:
+  Station(const World& world, std::vector<Rail> rails);
+  Station(const Station&) = delete;
+  Station& operator=(const Station&) = delete;
+
+  [[nodiscard]] const World& world() const noexcept { return world_; }
+  [[nodiscard]] const std::vector<Rail>& rails() const noexcept { return rails_; }
+  [[nodiscard]] std::span<const std::shared_ptr<Device>> devices() const noexcept { return devices_; }
+  [[nodiscard]] Registrations& registrations() noexcept { return registrations_; }
+  [[nodiscard]] Watcher& watcher() noexcept { return watcher_; }
+
+  void enroll() noexcept { ++endpoints_; }
+  void dismiss() noexcept { --endpoints_; }
+  [[nodiscard]] bool in_use() const noexcept { return endpoints_ > 0; }
+
+  /// From now on it is pumped until it says that nothing is left.
+  void start(Busy& endpoint);
+  void stop(Busy& endpoint) noexcept;
+
+  /// Tells of completions, and pumps.
+  void progress() noexcept;
+  void arm() noexcept;
+  void disarm() noexcept { watcher_.wait(0); }
+  void sleep(int timeout_ms) noexcept { watcher_.wait(timeout_ms); }
+
+ private:
+  /// A device's two descriptors.
+  struct Channel final : Watched {
+    explicit Channel(Completions& its) : completions(its) {}
+    void ready() noexcept override { completions.drain(); }
+    Completions& completions;
+  };
+  struct Events final : Watched {
+    Events(Device& its_device, Failure& its_failure) : device(its_device), failure(its_failure) {}
+    void ready() noexcept override;
+    Device& device;
+    Failure& failure;
+  };
+
+  const World& world_;
+  std::vector<Rail> rails_;
+  std::vector<std::shared_ptr<Device>> devices_;
+  Registrations registrations_;
+  Watcher watcher_;
+  std::vector<std::unique_ptr<Channel>> channels_;
+  std::vector<std::unique_ptr<Events>> events_;
+  std::vector<Busy*> busy_;
+  int endpoints_ = 0;
+};
+
+}  // namespace tutti::verbs

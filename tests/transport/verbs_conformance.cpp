@@ -1,0 +1,51 @@
+// The verbs wire in the conformance suite: over the double's devices, where ranks are threads; and with
+// TUTTI_TEST_VERBS_DEVICES over this host's own, where they are processes too. In its value # stands for a
+// host, of which ranks play two: "rxe#_".
+#include "transport/conformance.hpp"
+#include "transport/verbs/verbs.hpp"
+#include "transport/verbs_double.hpp"
+
+namespace tutti::conformance {
+
+namespace {
+struct Shape {
+  bool zero_copy = false;
+  int queue_pairs = 1;
+  int slots = 8;
+};
+
+Wire wire(std::string name, Shape shape) {
+  constexpr int kHosts = 2;
+  const std::string devices = environment("TUTTI_TEST_VERBS_DEVICES");
+  const bool real = !devices.empty();
+  return {.name = std::move(name),
+          .make =
+              [real](const World& world) {
+                return real ? make_verbs_transport(world)
+                            : make_verbs_transport(world, verbs_double::table());
+              },
+          .adapt =
+              [shape, devices](World& world) {
+                for (const char letter : devices) {
+                  if (letter == '#')
+                    world.settings.verbs_devices += std::to_string(world.rank % kHosts);
+                  else
+                    world.settings.verbs_devices += letter;
+                }
+                world.settings.socket_interfaces = "=lo";
+                world.settings.verbs_zero_copy = shape.zero_copy;
+                world.settings.verbs_queue_pairs = shape.queue_pairs;
+                world.settings.verbs_slots = shape.slots;
+              },
+          .processes = real};
+}
+}  // namespace
+
+std::vector<Wire> wires() {
+  verbs_double::reset({.devices = 2});
+  return {wire("verbs", {}), wire("verbs_two_slots", {.slots = 2}),
+          wire("verbs_zero_copy", {.zero_copy = true}),
+          wire("verbs_three_pairs", {.zero_copy = true, .queue_pairs = 3})};
+}
+
+}  // namespace tutti::conformance

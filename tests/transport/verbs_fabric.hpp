@@ -1,0 +1,104 @@
+// What the double's devices are made of: their objects, and a fabric that carries out what is posted.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "transport/verbs_double.hpp"
+
+namespace tutti::verbs_double {
+
+struct SoftContext : ibv_context {
+  std::deque<ibv_async_event> events;
+};
+
+struct SoftChannel : ibv_comp_channel {
+  std::deque<ibv_cq*> events;
+};
+
+struct SoftQueue : ibv_cq {
+  std::deque<ibv_wc> completions;
+  bool armed = false;
+};
+
+/// A request with its data, where that was inline.
+struct Request {
+  ibv_send_wr wr{};
+  ibv_sge piece{};
+  std::vector<std::byte> inlined;
+};
+
+struct SoftPair : ibv_qp {
+  ibv_qp_cap limits{};
+  std::uint32_t peer = 0;
+  std::deque<std::uint64_t> receives;
+  std::deque<Request> requests;  // posted, not carried out
+};
+
+/// Makes an event descriptor readable once more.
+void ring(int fd);
+
+class Fabric {
+ public:
+  std::mutex lock;
+  Options options;
+  std::vector<std::unique_ptr<ibv_device>> devices;
+  std::map<ibv_context*, std::unique_ptr<SoftContext>> contexts;
+  std::map<ibv_pd*, std::unique_ptr<ibv_pd>> domains;
+  std::map<ibv_mr*, std::unique_ptr<ibv_mr>> regions;
+  std::map<std::uint32_t, std::pair<ibv_mr*, int>> keys;  // and access
+  std::map<ibv_comp_channel*, std::unique_ptr<SoftChannel>> channels;
+  std::map<ibv_cq*, std::unique_ptr<SoftQueue>> queues;
+  std::map<std::uint32_t, std::unique_ptr<SoftPair>> pairs;
+  std::uint32_t next_number = 17;
+  long count = 0, failing = -1;
+  std::string failed;
+  Judge judge;
+
+  ~Fabric() { stop(); }
+
+  void stop();
+  void start() {
+    if (options.delayed) worker_ = std::thread([this] { work(); });
+  }
+
+  /// Whether this call is the one that fails.
+  bool fails(const char* name, int error_number);
+
+  void complete(ibv_cq* to, const ibv_wc& completion);
+
+  void post(SoftPair& pair, Request request);
+
+  /// Carries out what can be.
+  void run(SoftPair& pair);
+  /// Those that waited for this one's receives or state.
+  void run_towards(const SoftPair& target);
+
+ private:
+  void work();
+
+  bool readable(const ibv_sge& piece);
+  static bool inside(const ibv_mr& region, std::uint64_t address, std::size_t bytes);
+
+  ibv_wc_status status_of(SoftPair& pair, const Request& request, std::size_t bytes);
+
+  /// false: not yet.
+  bool execute(SoftPair& pair, const Request& request);
+
+  void arrive(SoftPair& peer, const Request& request, std::size_t bytes);
+
+  std::condition_variable work_;
+  std::thread worker_;
+  bool over_ = false;
+};
+
+/// The one of this process.
+Fabric& fabric();
+
+}  // namespace tutti::verbs_double

@@ -1,0 +1,240 @@
+// The verbs wire over the double: registered memory, and everything that can fail.
+#include "transport/verbs/verbs.hpp"
+
+#include <array>
+#include <cstring>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "base/error.hpp"
+#include "transport/conformance.hpp"
+#include "transport/tcp_pair.hpp"
+#include "transport/verbs_double.hpp"
+
+namespace tutti {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// Two ranks of this thread.
+class Pair {
+ public:
+  explicit Pair(bool zero_copy = false, int queue_pairs = 1) {
+    std::vector<std::string> addresses;
+    for (const std::size_t rank : {0, 1}) {
+      World& world = worlds[rank];
+      tcp_test::describe_world(world, failures[rank], static_cast<int>(rank));
+      world.settings.verbs_zero_copy = zero_copy;
+      world.settings.verbs_queue_pairs = queue_pairs;
+      transports[rank] = make_verbs_transport(world, verbs_double::table());
+      addresses.push_back(transports[rank]->address());
+    }
+    for (const auto& transport : transports) transport->meet(addresses);
+    const std::array<int, 1> readers = {1};
+    outlet = transports[0]->open_outlet(readers, 0);
+    inlet = transports[1]->open_inlet(0, readers, 0, after_ms(20'000));
+  }
+
+  /// Polls both ranks until `done` or a failure; false: not in 20 s.
+  template <typename Done>
+  [[nodiscard]] bool until(Done done) {
+    const Deadline deadline = after_ms(20'000);
+    while (!done()) {
+      for (const auto& transport : transports) transport->progress();
+      for (const Failure& failure : failures)
+        if (failure.failed()) throw Error(failure.code(), failure.sentence(), failure.rank());
+      if (passed(deadline)) return false;
+      std::this_thread::yield();  // a delayed device has a thread of its own
+    }
+    return true;
+  }
+  void move(std::span<const std::byte> from, std::span<std::byte> to, Tag tag) {
+    const std::uint64_t before = inlet->placed();
+    ASSERT_TRUE(until([&] { return inlet->expect(to.data(), to.size(), tag); }));
+    ASSERT_TRUE(until([&] { return outlet->send(from.data(), from.size(), tag); }));
+    ASSERT_TRUE(until([&] { return inlet->placed() > before; }));
+  }
+
+  std::array<Failure, 2> failures;
+  std::array<World, 2> worlds;
+  std::array<std::unique_ptr<Transport>, 2> transports;
+  std::unique_ptr<Outlet> outlet;
+  std::unique_ptr<Inlet> inlet;
+};
+
+/// A little of everything: borrowed, leased, placed, bounced and direct messages.
+void talk(Pair& pair) {
+  using conformance::pattern;
+  const auto small = pattern(40, 1), middle = pattern(5000, 2), big = pattern(300'000, 3);
+  const auto borrow = [&](std::size_t bytes, Tag tag) {
+    const std::byte* got = nullptr;
+    EXPECT_TRUE(pair.until([&] { return (got = pair.inlet->borrow(bytes, tag)) != nullptr; }));
+    return got;
+  };
+  for (Tag i = 0; i < 300; ++i) {
+    const auto& message = i % 3 == 0 ? middle : small;
+    ASSERT_TRUE(pair.until([&] { return pair.outlet->send(message.data(), message.size(), i); }));
+    ASSERT_EQ(std::memcmp(borrow(message.size(), i), message.data(), message.size()), 0);
+    pair.inlet->release();
+  }
+  if (!pair.inlet->places()) return;
+  std::vector<std::byte> source = big, target(big.size());
+  pair.move(source, target, 7);
+  EXPECT_TRUE(target == big);
+  for (const std::size_t rank : {0, 1}) {
+    auto& memory = rank == 0 ? source : target;
+    pair.transports[rank]->add_memory(memory.data(), memory.size());
+    std::fill(target.begin(), target.end(), std::byte{});
+    pair.move(source, target, 8);
+    EXPECT_TRUE(target == big);
+  }
+  for (const std::size_t rank : {0, 1}) {
+    auto& memory = rank == 0 ? source : target;
+    ASSERT_TRUE(pair.until([&] { return pair.outlet->completed() == 303; }));
+    pair.transports[rank]->remove_memory(memory.data(), memory.size());
+  }
+}
+
+struct Verbs : ::testing::Test {
+  void SetUp() override { verbs_double::reset({.devices = 2}); }
+  void TearDown() override { EXPECT_EQ(verbs_double::living(), 0u) << "verbs objects leaked"; }
+};
+
+TEST_F(Verbs, writes_registered_memory_straight_to_its_target) {
+  for (const int queue_pairs : {1, 2, 5}) {
+    Pair pair(true, queue_pairs);
+    const auto message = conformance::pattern((9 << 20) + 7, 1);
+    std::vector<std::byte> source = message, target(message.size());
+    pair.transports[0]->add_memory(source.data(), source.size());
+    pair.transports[1]->add_memory(target.data(), target.size());
+    std::size_t largest = 0;
+    verbs_double::judge([&](std::uint32_t, const ibv_send_wr& request) {
+      if (request.num_sge == 1) largest = std::max<std::size_t>(largest, request.sg_list->length);
+      return IBV_WC_SUCCESS;
+    });
+    // Whole, a part in the middle, and a few that are queued at once.
+    pair.move(source, target, 1);
+    EXPECT_TRUE(target == message);
+    std::fill(target.begin(), target.end(), std::byte{});
+    std::array<std::size_t, 5> sizes = {1 << 20, 20'000, 3, 70'001, 2 << 20};
+    std::size_t offset = 0;
+    for (const std::size_t bytes : sizes) {
+      ASSERT_TRUE(pair.inlet->expect(target.data() + offset, bytes, 2));
+      ASSERT_TRUE(pair.until([&] { return pair.outlet->send(source.data() + offset, bytes, 2); }));
+      offset += bytes;
+    }
+    ASSERT_TRUE(pair.until([&] { return pair.inlet->placed() == 6 && pair.outlet->completed() == 6; }));
+    EXPECT_TRUE(
+        std::equal(message.begin(), message.begin() + static_cast<std::ptrdiff_t>(offset), target.begin()));
+    EXPECT_GT(largest, pair.outlet->slot_bytes()) << "it went through slots";
+  }
+}
+
+TEST_F(Verbs, fails_whole_and_leaks_nothing_whichever_call_fails) {
+  for (const bool zero_copy : {false, true}) {
+    for (long number = 0;; ++number) {
+      verbs_double::fail_call(number);
+      std::string sentence;
+      bool over = false;  // what fails in destructors is no failure of anybody's
+      try {
+        Pair pair(zero_copy, 2);
+        talk(pair);
+        over = true;
+      } catch (const Error& error) {
+        sentence = error.what();
+      }
+      const std::string call = verbs_double::failed_call();
+      ASSERT_EQ(verbs_double::living(), 0u) << call << ", call " << number;
+      if (call.empty()) {
+        EXPECT_EQ(sentence, "");
+        break;
+      }
+      // A device that cannot be opened or looked at is left out, the other serves.
+      const bool tolerated = call == "ibv_open_device" || call == "ibv_query_device" ||
+                             call == "ibv_query_port" || call == "ibv_alloc_pd" ||
+                             call == "ibv_create_comp_channel";
+      if (!sentence.empty() || !(tolerated || over)) {
+        EXPECT_THAT(sentence, HasSubstr(call)) << number;
+      }
+    }
+  }
+}
+
+TEST_F(Verbs, makes_a_sentence_of_a_failed_completion) {
+  const std::pair<ibv_wc_status, const char*> statuses[] = {{IBV_WC_RETRY_EXC_ERR, "retry"},
+                                                            {IBV_WC_RNR_RETRY_EXC_ERR, "not ready"},
+                                                            {IBV_WC_REM_ACCESS_ERR, "remote access"},
+                                                            {IBV_WC_LOC_PROT_ERR, "local protection"}};
+  for (const auto& [status, words] : statuses) {
+    Pair pair;
+    const auto message = conformance::pattern(100, 1);
+    ASSERT_TRUE(pair.until([&] { return pair.outlet->send(message.data(), message.size(), 1); }));
+    verbs_double::judge([status = status](std::uint32_t, const ibv_send_wr&) { return status; });
+    try {
+      (void)pair.until([&] { return !pair.outlet->send(message.data(), message.size(), 2); });
+      (void)pair.until([] { return false; });
+      FAIL() << "nobody noticed";
+    } catch (const Error& error) {
+      for (const char* part :
+           {words, "rank 1", "soft", "port 1", "10.0.0.", "queue pair", "vendor code 0x81"})
+        EXPECT_THAT(error.what(), HasSubstr(part));
+      const bool remote = status != IBV_WC_LOC_PROT_ERR;
+      EXPECT_EQ(error.code(), remote ? Code::remote_error : Code::system_error);
+      EXPECT_EQ(error.rank(), remote ? 1 : -1);
+    }
+    verbs_double::judge(nullptr);
+  }
+}
+
+TEST_F(Verbs, reads_what_devices_report) {
+  Pair pair;
+  verbs_double::raise(IBV_EVENT_PORT_ERR);
+  for (const auto& transport : pair.transports) {
+    transport->arm();
+    transport->disarm();
+    transport->sleep(0);
+  }
+  talk(pair);  // an event alone ends nothing
+}
+
+TEST_F(Verbs, says_why_there_is_none) {
+  verbs_double::reset({.devices = 0});
+  World world;
+  Failure failure;
+  tcp_test::describe_world(world, failure, 0);
+  try {
+    (void)make_verbs_transport(world, verbs_double::table());
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("no usable RDMA port"));
+  }
+  verbs_double::reset();
+  world.settings.verbs_devices = "^soft";
+  EXPECT_THROW((void)make_verbs_transport(world, verbs_double::table()), Error);
+}
+
+TEST_F(Verbs, negotiates_what_the_settings_say) {
+  const auto with = [](const char* devices) {
+    World world;
+    Failure failure;
+    tcp_test::describe_world(world, failure, 0);
+    world.settings.verbs_devices = devices;
+    return make_verbs_transport(world, verbs_double::table())->address();
+  };
+  EXPECT_THAT(with("=soft1"), HasSubstr("soft1 port 1"));
+  EXPECT_THAT(with("=soft1"), ::testing::Not(HasSubstr("soft0")));
+  EXPECT_THAT(with(""), HasSubstr("00000000000000000000ffff0a000001")) << "the IPv4 entry";
+}
+
+TEST_F(Verbs, loses_nothing_when_the_device_takes_its_time) {
+  verbs_double::reset({.devices = 1, .delayed = true});
+  for (const bool zero_copy : {false, true}) {
+    Pair pair(zero_copy, 3);
+    talk(pair);
+  }
+  verbs_double::reset();
+}
+
+}  // namespace
+}  // namespace tutti
