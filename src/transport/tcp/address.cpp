@@ -70,7 +70,7 @@ std::optional<Way> way_to(const SocketAddress& to, const std::vector<Interface>&
 
 std::string to_text(const Address& address) {
   std::string text = fmt::format("{} {:x}", kWord, address.network);
-  for (const SocketAddress& one : address.addresses) text += " " + tutti::to_text(one);
+  for (const SocketAddress& one : address.addresses) text += fmt::format(" {}", tutti::to_text(one));
   return text;
 }
 
