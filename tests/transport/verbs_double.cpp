@@ -10,6 +10,8 @@
 namespace tutti::verbs_double {
 namespace {
 
+constexpr std::size_t kGids = 3;
+
 bool take(int fd) {
   std::uint64_t count = 0;
   return ::read(fd, &count, sizeof count) == static_cast<ssize_t>(sizeof count);
@@ -86,7 +88,7 @@ int query_port(ibv_context*, std::uint8_t port, ibv_port_attr* attributes) {
   attributes->state = IBV_PORT_ACTIVE;
   attributes->active_mtu = IBV_MTU_1024;
   attributes->link_layer = IBV_LINK_LAYER_ETHERNET;
-  attributes->gid_tbl_len = 3;
+  attributes->gid_tbl_len = kGids;
   return 0;
 }
 
@@ -95,13 +97,19 @@ int query_gid(ibv_context* context, std::uint8_t, int index, ibv_gid* gid) {
   return 0;
 }
 
-int query_gid_ex(ibv_context* context, std::uint32_t port, std::uint32_t index, ibv_gid_entry* entry) {
-  *entry = {};
-  entry->gid = gid_of(context->device, static_cast<int>(index));
-  entry->gid_index = index;
-  entry->port_num = port;
-  entry->gid_type = index == 2 ? IBV_GID_TYPE_ROCE_V2 : IBV_GID_TYPE_ROCE_V1;
-  return 0;
+ssize_t query_gid_table(ibv_context* context, ibv_gid_entry* entries, std::size_t most) {
+  Fabric& f = fabric();
+  const std::lock_guard guard(f.lock);
+  if (f.fails("ibv_query_gid_table", EIO)) return -EIO;
+  std::size_t count = 0;
+  for (; count < std::min(most, kGids); ++count) {
+    entries[count] = {};
+    entries[count].gid = gid_of(context->device, static_cast<int>(count));
+    entries[count].gid_index = static_cast<std::uint32_t>(count);
+    entries[count].port_num = 1;
+    entries[count].gid_type = count == 2 ? IBV_GID_TYPE_ROCE_V2 : IBV_GID_TYPE_ROCE_V1;
+  }
+  return static_cast<ssize_t>(count);
 }
 
 int get_async_event(ibv_context* context, ibv_async_event* event) {
@@ -311,26 +319,6 @@ int post_recv(ibv_qp* pair, ibv_recv_wr* requests, ibv_recv_wr** bad) {
 
 }  // namespace
 
-void reset(const Options& options) {
-  Fabric& f = fabric();
-  f.stop();
-  {
-    const std::lock_guard guard(f.lock);
-    f.options = options;
-    f.devices.clear();
-    for (int i = 0; i < options.devices; ++i) {
-      f.devices.push_back(std::make_unique<ibv_device>());
-      std::memcpy(f.devices.back()->name, "soft0", 6);
-      f.devices.back()->name[4] = static_cast<char>('0' + i);
-    }
-    f.count = 0;
-    f.failing = -1;
-    f.failed.clear();
-    f.judge = nullptr;
-  }
-  f.start();
-}
-
 const verbs::Table& table() {
   static const verbs::Table the_table = {get_device_list,
                                          free_device_list,
@@ -340,7 +328,7 @@ const verbs::Table& table() {
                                          query_device,
                                          query_port,
                                          query_gid,
-                                         query_gid_ex,
+                                         query_gid_table,
                                          get_async_event,
                                          ack_async_event,
                                          alloc_pd,
@@ -361,45 +349,6 @@ const verbs::Table& table() {
                                          post_send,
                                          post_recv};
   return the_table;
-}
-
-void fail_call(long number) {
-  const std::lock_guard guard(fabric().lock);
-  fabric().count = 0;
-  fabric().failing = number;
-  fabric().failed.clear();
-}
-
-long calls() {
-  const std::lock_guard guard(fabric().lock);
-  return fabric().count;
-}
-
-std::string failed_call() {
-  const std::lock_guard guard(fabric().lock);
-  return fabric().failed;
-}
-
-void judge(Judge judge) {
-  const std::lock_guard guard(fabric().lock);
-  fabric().judge = std::move(judge);
-}
-
-void raise(ibv_event_type type, int port) {
-  const std::lock_guard guard(fabric().lock);
-  for (auto& [key, context] : fabric().contexts) {
-    ibv_async_event event{};
-    event.event_type = type;
-    event.element.port_num = port;
-    context->events.push_back(event);
-    ring(context->async_fd);
-  }
-}
-
-std::size_t living() {
-  const Fabric& f = fabric();
-  return f.contexts.size() + f.domains.size() + f.regions.size() + f.channels.size() + f.queues.size() +
-         f.pairs.size();
 }
 
 }  // namespace tutti::verbs_double

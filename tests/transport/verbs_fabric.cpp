@@ -149,4 +149,65 @@ Fabric& fabric() {
   return the_fabric;
 }
 
+// What tests say to it.
+
+void reset(const Options& options) {
+  Fabric& f = fabric();
+  f.stop();
+  {
+    const std::lock_guard guard(f.lock);
+    f.options = options;
+    f.devices.clear();
+    for (int i = 0; i < options.devices; ++i) {
+      f.devices.push_back(std::make_unique<ibv_device>());
+      std::memcpy(f.devices.back()->name, "soft0", 6);
+      f.devices.back()->name[4] = static_cast<char>('0' + i);
+    }
+    f.count = 0;
+    f.failing = -1;
+    f.failed.clear();
+    f.judge = nullptr;
+  }
+  f.start();
+}
+
+void fail_call(long number) {
+  const std::lock_guard guard(fabric().lock);
+  fabric().count = 0;
+  fabric().failing = number;
+  fabric().failed.clear();
+}
+
+long calls() {
+  const std::lock_guard guard(fabric().lock);
+  return fabric().count;
+}
+
+std::string failed_call() {
+  const std::lock_guard guard(fabric().lock);
+  return fabric().failed;
+}
+
+void judge(Judge judge) {
+  const std::lock_guard guard(fabric().lock);
+  fabric().judge = std::move(judge);
+}
+
+void raise(ibv_event_type type, int port) {
+  const std::lock_guard guard(fabric().lock);
+  for (auto& [key, context] : fabric().contexts) {
+    ibv_async_event event{};
+    event.event_type = type;
+    event.element.port_num = port;
+    context->events.push_back(event);
+    ring(context->async_fd);
+  }
+}
+
+std::size_t living() {
+  const Fabric& f = fabric();
+  return f.contexts.size() + f.domains.size() + f.regions.size() + f.channels.size() + f.queues.size() +
+         f.pairs.size();
+}
+
 }  // namespace tutti::verbs_double

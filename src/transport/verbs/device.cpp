@@ -45,26 +45,30 @@ GidType type_in_sysfs(const std::string& device, int port, int index) {
   return text.starts_with("IB/RoCE v1") ? GidType::roce_v1 : GidType::unknown;
 }
 
-std::vector<GidEntry> gids_of(const Device& device, int port, int count) {
+Gid to_gid(const ibv_gid& raw) noexcept {
+  Gid gid;
+  std::memcpy(gid.data(), raw.raw, gid.size());
+  return gid;
+}
+
+/// One call for the whole table: it may have a thousand entries.
+std::vector<GidEntry> gids_of(const Device& device, int port, int length) {
   const Table& table = device.table();
   std::vector<GidEntry> entries;
-  for (int index = 0; index < count; ++index) {
-    GidEntry entry;
-    entry.index = index;
-    ibv_gid_entry known{};
+  if (table.query_gid_table != nullptr) {
+    std::vector<ibv_gid_entry> all(static_cast<std::size_t>(length) * device.attributes().phys_port_cnt);
+    const ssize_t count = table.query_gid_table(device.context(), all.data(), all.size());
+    if (count < 0) refuse(static_cast<int>(-count), "ibv_query_gid_table on " + device.name());
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
+      if (all[i].port_num == static_cast<std::uint32_t>(port))
+        entries.push_back({static_cast<int>(all[i].gid_index), type_of(all[i].gid_type), to_gid(all[i].gid)});
+    return entries;
+  }
+  for (int index = 0; index < length; ++index) {
     ibv_gid gid{};
-    if (table.query_gid_ex != nullptr &&
-        table.query_gid_ex(device.context(), static_cast<std::uint32_t>(port),
-                           static_cast<std::uint32_t>(index), &known) == 0) {
-      entry.type = type_of(known.gid_type);
-      gid = known.gid;
-    } else if (table.query_gid(device.context(), static_cast<std::uint8_t>(port), index, &gid) == 0) {
-      entry.type = type_in_sysfs(device.name(), port, index);
-    } else {
-      continue;  // an empty entry
-    }
-    std::memcpy(entry.gid.data(), gid.raw, entry.gid.size());
-    if (!is_none(entry.gid)) entries.push_back(entry);
+    if (table.query_gid(device.context(), static_cast<std::uint8_t>(port), index, &gid) != 0) continue;
+    if (!is_none(to_gid(gid)))
+      entries.push_back({index, type_in_sysfs(device.name(), port, index), to_gid(gid)});
   }
   return entries;
 }

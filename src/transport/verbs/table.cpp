@@ -26,8 +26,8 @@ void find(void* library, const char* name, Function*& function) {
 
 // What the header's inline functions would do, with the library's own functions found at run time.
 int (*old_query_port)(ibv_context*, std::uint8_t, _compat_ibv_port_attr*) = nullptr;
-int (*sized_query_gid_ex)(ibv_context*, std::uint32_t, std::uint32_t, ibv_gid_entry*, std::uint32_t,
-                          std::size_t) = nullptr;
+ssize_t (*sized_query_gid_table)(ibv_context*, ibv_gid_entry*, std::size_t, std::uint32_t,
+                                 std::size_t) = nullptr;
 
 int query_port(ibv_context* context, std::uint8_t port, ibv_port_attr* attributes) {
   *attributes = {};
@@ -36,8 +36,8 @@ int query_port(ibv_context* context, std::uint8_t port, ibv_port_attr* attribute
   return old_query_port(context, port, reinterpret_cast<_compat_ibv_port_attr*>(attributes));
 }
 
-int query_gid_ex(ibv_context* context, std::uint32_t port, std::uint32_t index, ibv_gid_entry* entry) {
-  return sized_query_gid_ex(context, port, index, entry, 0, sizeof *entry);
+ssize_t query_gid_table(ibv_context* context, ibv_gid_entry* entries, std::size_t most) {
+  return sized_query_gid_table(context, entries, most, 0, sizeof *entries);
 }
 
 int req_notify_cq(ibv_cq* queue, int solicited_only) {
@@ -73,8 +73,9 @@ Table load() {
   find(library, "ibv_query_port", old_query_port);
   table.query_port = query_port;
   find(library, "ibv_query_gid", table.query_gid);
-  sized_query_gid_ex = reinterpret_cast<decltype(sized_query_gid_ex)>(::dlsym(library, "_ibv_query_gid_ex"));
-  table.query_gid_ex = sized_query_gid_ex == nullptr ? nullptr : query_gid_ex;
+  sized_query_gid_table =
+      reinterpret_cast<decltype(sized_query_gid_table)>(::dlsym(library, "_ibv_query_gid_table"));
+  table.query_gid_table = sized_query_gid_table == nullptr ? nullptr : query_gid_table;
   find(library, "ibv_get_async_event", table.get_async_event);
   find(library, "ibv_ack_async_event", table.ack_async_event);
   find(library, "ibv_alloc_pd", table.alloc_pd);

@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include <infiniband/verbs.h>
+#include <sys/types.h>
 
 namespace tutti::verbs {
 
@@ -23,8 +24,9 @@ struct Table {
   int (*query_device)(ibv_context* context, ibv_device_attr* attributes);
   int (*query_port)(ibv_context* context, std::uint8_t port, ibv_port_attr* attributes);
   int (*query_gid)(ibv_context* context, std::uint8_t port, int index, ibv_gid* gid);
-  /// nullptr: an old libibverbs; the type of an entry is then not to be had this way.
-  int (*query_gid_ex)(ibv_context* context, std::uint32_t port, std::uint32_t index, ibv_gid_entry* entry);
+  /// The entries in use of all ports, with their types, by one call; how many, or a negative errno. nullptr:
+  /// an old libibverbs.
+  ssize_t (*query_gid_table)(ibv_context* context, ibv_gid_entry* entries, std::size_t most);
   int (*get_async_event)(ibv_context* context, ibv_async_event* event);
   void (*ack_async_event)(ibv_async_event* event);
   // Memory.
