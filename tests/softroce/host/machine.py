@@ -16,8 +16,8 @@ PROGRAM = "qemu-system-x86_64"
 COMPLAINT = re.compile(r"Kernel panic|BUG:|Oops:|general protection fault|Out of memory:|softroce:")
 PROBE_WORD = "booted"
 
-# A panic reboots, which -no-reboot turns into QEMU's end. On a busy host an emulated timer may come too late for the kernel's
-# check of it, which would panic.
+# A panic reboots, which -no-reboot turns into QEMU's end. While it boots, the kernel measures its timers against each other;
+# on a busy host the emulated ones may then seem not to work, which would be a panic but for no_timer_check.
 COMMAND_LINE = ("console=ttyS0", "loglevel=5", "panic=-1", "oops=panic", "no_timer_check", "mitigations=off",
                 "random.trust_cpu=on")
 
