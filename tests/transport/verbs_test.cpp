@@ -3,9 +3,12 @@
 
 #include <array>
 #include <cstring>
+#include <functional>
 #include <thread>
+#include <utility>
 
 #include <gmock/gmock.h>
+#include <poll.h>
 
 #include "base/error.hpp"
 #include "transport/conformance.hpp"
@@ -20,14 +23,15 @@ using ::testing::HasSubstr;
 /// Two ranks of this thread.
 class Pair {
  public:
-  explicit Pair(bool zero_copy = false, int queue_pairs = 1) {
+  explicit Pair(bool zero_copy = false, int queue_pairs = 1,
+                const verbs::Table& table = verbs_double::table()) {
     std::vector<std::string> addresses;
     for (const std::size_t rank : {0, 1}) {
       World& world = worlds[rank];
       tcp_test::describe_world(world, failures[rank], static_cast<int>(rank));
       world.settings.verbs_zero_copy = zero_copy;
       world.settings.verbs_queue_pairs = queue_pairs;
-      transports[rank] = make_verbs_transport(world, verbs_double::table());
+      transports[rank] = make_verbs_transport(world, table);
       addresses.push_back(transports[rank]->address());
     }
     for (const auto& transport : transports) transport->meet(addresses);
@@ -185,6 +189,29 @@ TEST_F(Verbs, makes_a_sentence_of_a_failed_completion) {
     }
     verbs_double::judge(nullptr);
   }
+}
+
+std::function<void()> after_notify;
+
+TEST_F(Verbs, is_woken_by_what_comes_while_it_arms) {
+  verbs_double::reset();
+  verbs::Table table = verbs_double::table();
+  table.req_notify_cq = [](ibv_cq* queue, int solicited_only) {
+    const int result = verbs_double::table().req_notify_cq(queue, solicited_only);
+    if (const auto now = std::exchange(after_notify, nullptr)) now();
+    return result;
+  };
+  Pair pair(false, 1, table);
+  const std::byte byte{7};
+  ASSERT_TRUE(pair.until([&] { return pair.outlet->send(&byte, 1, 1); }));
+  pair.transports[1]->progress();
+  after_notify = [&] { EXPECT_TRUE(pair.outlet->send(&byte, 1, 2)); };
+  pair.transports[1]->arm();
+  // Whether or not the last poll sees this message, nothing else will be told of until the next arm().
+  pollfd waiting{pair.transports[1]->wake_fd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&waiting, 1, 0), 1);
+  pair.transports[1]->disarm();
+  EXPECT_NE(pair.inlet->borrow(1, 1), nullptr);
 }
 
 TEST_F(Verbs, reads_what_devices_report) {

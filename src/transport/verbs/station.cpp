@@ -46,9 +46,11 @@ void Station::progress() noexcept {
   }
 }
 
+// Draining comes first: the event of a completion that comes once the queues are armed is the only one until
+// they are armed again, and must end the sleep.
 void Station::arm() noexcept {
-  for (const auto& device : devices_) device->completions().arm(*world_.failure);
   watcher_.wait(0);
+  for (const auto& device : devices_) device->completions().arm(*world_.failure);
 }
 
 }  // namespace tutti::verbs
