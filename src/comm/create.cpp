@@ -161,11 +161,11 @@ void Communicator::assemble(Membership membership, ControlListener listener) {
   connections_ = std::make_unique<Connections>(world_, std::move(usable));
   describe_situation(infos);
   engine_ = std::make_unique<Engine>(world_, *connections_);
-  std::string names;
-  for (const auto& transport : transports_) names += fmt::format(", {}", transport->name());
-  TUTTI_LOG(info, "{}rank {} of {}: {} host{}{}", label(), rank(), size(),
+  const bool mixed = transports_.size() > 1 && transports_.front()->multicasts();
+  TUTTI_LOG(info, "{}rank {} of {}: {} host{}, {}{}", label(), rank(), size(),
             *std::max_element(world_.host_of.begin(), world_.host_of.end()) + 1,
-            world_.host_of.back() == 0 ? "" : "s", names);
+            world_.host_of.back() == 0 ? "" : "s", transports_.front()->name(),
+            mixed ? fmt::format(" within hosts, {} between", transports_[1]->name()) : "");
 }
 
 /// Where all ranks share memory nothing else is needed, where no two do shared memory is not, and RDMA is

