@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs the Debian packages of cmake/packages.txt that this machine lacks, and says which. With none missing it does
-# nothing and prints nothing. Uses sudo only if not root.
+# Installs the Debian packages of cmake/packages.txt that this machine lacks, and says which; with the argument "softroce"
+# those of packages-softroce.txt. With none missing it does nothing and prints nothing. Uses sudo only if not root.
 set -eu
-list="$(dirname "$0")/packages.txt"
+list="$(dirname "$0")/packages${1:+-$1}.txt"
 
 if ! command -v dpkg-query >/dev/null; then
   echo "Not a Debian system: please see to the equivalents of these packages yourself:" >&2
