@@ -42,6 +42,15 @@ std::ofstream open(const std::string& name, const char* option) {
   return file;
 }
 
+/// Once all is written: a full disk shows only here.
+void close(std::ofstream& file, const std::string& name, const char* option) {
+  if (!file.is_open()) return;
+  file.close();
+  if (!file)
+    throw std::runtime_error(
+        fmt::format("{} {}: the file could not be written to its end; is the disk full?", option, name));
+}
+
 }  // namespace
 
 Report::Report(const Options& options, int ranks)
@@ -163,12 +172,15 @@ void Report::foot() {
   if (out_of_bounds_ > 0) fmt::print("# Bytes changed outside of the buffers : {}\n", out_of_bounds_);
   fmt::print("# Avg bus bandwidth    : {:.6g}\n#\n", average);
   std::fflush(stdout);
-  if (!json_file_.is_open()) return;
-  json_["average_busbw"] = average;
-  json_["wrong"] = wrong_;
-  json_["out_of_bounds"] = out_of_bounds_;
-  json_["ok"] = right();
-  json_file_ << json_.dump(2) << '\n';
+  if (json_file_.is_open()) {
+    json_["average_busbw"] = average;
+    json_["wrong"] = wrong_;
+    json_["out_of_bounds"] = out_of_bounds_;
+    json_["ok"] = right();
+    json_file_ << json_.dump(2) << '\n';
+  }
+  close(csv_file_, options_.csv_file, "--csv");
+  close(json_file_, options_.json_file, "--json");
 }
 
 }  // namespace perf
