@@ -46,7 +46,7 @@ class Bounds:
         ranks, tcp = self._settings[setting]["ranks"], self._settings[setting]["tcp"]
         if collective not in ("all_reduce", "all_gather", "reduce_scatter", "broadcast", "alltoall"):
             return None
-        return self._tcp(collective, size, ranks) if tcp else self._memory(collective, size, ranks, place)
+        return (self._tcp if tcp else self._memory)(collective, size, ranks, place)
 
     def _memory(self, collective: str, size: int, ranks: int, place: str) -> Bound | None:
         touched, taken = moved(collective, ranks)
@@ -66,12 +66,12 @@ class Bounds:
             limits.append(Bound(switch_us, "a process switch"))
         return max(limits, key=lambda bound: bound.time_us, default=None)
 
-    def _tcp(self, collective: str, size: int, ranks: int) -> Bound | None:
+    def _tcp(self, collective: str, size: int, ranks: int, place: str) -> Bound | None:
         if ranks != 2:
             return None
         _, taken = moved(collective, ranks)
-        ping_us = self.ping_us()
-        rate = self.tcp_rate(both_ways=collective != "broadcast")
+        ping_us = self.ping_us(place)
+        rate = self.tcp_rate(place, both_ways=collective != "broadcast")
         if ping_us is None or rate is None:
             return None
         wire = Bound(size * taken / rate, "TCP's bandwidth")
@@ -85,8 +85,8 @@ class Bounds:
     def switch_us(self) -> float | None:
         return self._one_way("process_switch", "any")
 
-    def ping_us(self) -> float | None:
-        return self._one_way("tcp_ping", "any")
+    def ping_us(self, place: str) -> float | None:
+        return self._one_way("tcp_ping", place)
 
     def copy_us(self, size: int, place: str, cores: int = 2) -> float | None:
         """The ranks copy so much each, at the same time: the better of plain and non-temporal stores."""
@@ -103,10 +103,10 @@ class Bounds:
                  if kind.startswith("hand_over") and where == place]
         return max(rates, default=None)
 
-    def tcp_rate(self, both_ways: bool) -> float | None:
-        """Each way: the best that iperf3 or our own exchange reached."""
-        rates = [size / time for (kind, _, _, size), time in self._times.items() if kind == "tcp"]
-        if self._rates:
+    def tcp_rate(self, place: str, both_ways: bool) -> float | None:
+        """Each way: the best that our own exchange reached in that place, or iperf3, of whose place nothing is known."""
+        rates = [size / time for (kind, _, where, size), time in self._times.items() if kind == "tcp" and where == place]
+        if self._rates and place != "far":
             rates.append(self._rates["both_ways"] / 2 / 1e6)
             if not both_ways:
                 rates.append(self._rates["one_way"] / 1e6)

@@ -20,8 +20,8 @@ class Setting:
 
     @property
     def places(self) -> bool:
-        """Whether samples are tagged with where the cores are: shared memory between two ranks depends on it."""
-        return self.ranks == 2 and not self.tcp
+        """Whether samples are tagged with where the cores are: whatever passes between two cores depends on it, TCP too."""
+        return self.ranks == 2
 
 
 @dataclass(frozen=True)

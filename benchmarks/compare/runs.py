@@ -173,8 +173,8 @@ class Session:
         for kind in HAND_OVER_KINDS:
             self._bound(kind, 2, in_cache, longer=3)
         if self._hosts:
-            self._bound("tcp_ping", 2, [8], tcp=True, places=False)
-            self._bound("tcp", 2, sizes, tcp=True, places=False)
+            self._bound("tcp_ping", 2, [8], tcp=True, longer=3)
+            self._bound("tcp", 2, sizes, tcp=True, longer=3)
             say("iperf3")
             try:
                 rates = self._hosts.iperf3()

@@ -96,12 +96,11 @@ def machine(data: dict) -> str:
         said.append(f"a switch between two processes on one core {switch_us:.1f} µs")
     said += [f"hand-over between the cores {rate / 1e3:.1f} GB/s each way ({place})" for place in places
              if (rate := bounds.hand_over_rate(place))]
-    if ping_us := bounds.ping_us():
-        said.append(f"TCP, 8 B one way, spinning {ping_us:.1f} µs")
+    said += [f"TCP, 8 B one way, spinning {ping_us:.1f} µs ({place})" for place in places if (ping_us := bounds.ping_us(place))]
     if rates := bounds.iperf3_rates():
         said.append(f"iperf3 {rates['one_way'] / 1e9:.2f} GB/s one way, {rates['both_ways'] / 1e9:.2f} both ways at once, together")
-    if rate := bounds.tcp_rate(both_ways=True):
-        said.append(f"TCP both ways at once, one socket or iperf3's two, {rate / 1e3:.2f} GB/s each way")
+    said += [f"TCP both ways at once, one socket or iperf3's two, {rate / 1e3:.2f} GB/s each way ({place})" for place in places
+             if (rate := bounds.tcp_rate(place, both_ways=True))]
     sizes = sorted({size for kind in ("copy", "stream") for size in bounds.measured(kind, 2, "any")})
     columns = [(kind, cores) for kind in ("copy", "stream", "add", "read") for cores in (1, 2)]
     header = ["size of each core"] + [f"{kind}, {cores} core{'s' * (cores - 1)}" for kind, cores in columns]

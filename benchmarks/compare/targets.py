@@ -65,18 +65,18 @@ def of_collective(setting: dict, collective: str, rows: list[Line]) -> list[Verd
 def of_wire(rows: list[Line], bounds: Bounds) -> list[Verdict]:
     """What TCP's all-reduce is measured by besides its peers."""
     verdicts = []
-    small = next((row.tutti.time_us for row in rows if row.size == 8 and row.tutti), None)
-    ping_us = bounds.ping_us()
-    known = small is not None and ping_us is not None
+    pings = [(row.tutti.time_us / ping_us, row) for row in rows
+             if row.size == 8 and row.tutti and row.tutti.counts and (ping_us := bounds.ping_us(row.place))]
+    factor, at = max(pings, key=lambda pair: pair[0], default=(0, None))
     verdicts.append(Verdict("TCP: 8 B over a spinning ping-pong's one way", f"at most {PING_FACTOR}",
-                            f"{small / ping_us:.2f} ({small:.1f} µs over {ping_us:.1f})" if known else "",
-                            small / ping_us <= PING_FACTOR if known else None))
+                            f"{factor:.2f} at {where(at)} ({at.tutti.time_us:.1f} µs)" if at else "",
+                            factor <= PING_FACTOR if at else None))
     rate = bounds.iperf3_rates().get("both_ways")
     shares = [(2 * row.size / (row.tutti.time_us / 1e6) / rate, row) for row in rows
-              if rate and row.tutti and row.size >= WIRE_FROM]
+              if rate and row.tutti and row.tutti.counts and row.size >= WIRE_FROM]
     share, at = min(shares, key=lambda pair: pair[0], default=(0, None))
     verdicts.append(Verdict(f"TCP: from {size_text(WIRE_FROM)} up, share of iperf3's both ways at once",
-                            f"at least {WIRE_SHARE:.0%}", f"{share:.0%} at {size_text(at.size)}" if at else "",
+                            f"at least {WIRE_SHARE:.0%}", f"{share:.0%} at {where(at)}" if at else "",
                             share >= WIRE_SHARE if at else None))
     return verdicts
 

@@ -65,7 +65,7 @@ class TheBounds(unittest.TestCase):
         {"kind": "copy", "cores": 2, "rows": [row(1 << 10, 1), row(1 << 20, 1000)]},
         {"kind": "stream", "cores": 2, "rows": [row(1 << 20, 500)]},
         {"kind": "hand_over", "cores": 2, "rows": [row(1 << 20, 100)]},
-        {"kind": "tcp_ping", "cores": 2, "rows": [row(8, 256, "any")]}],
+        {"kind": "tcp_ping", "cores": 2, "rows": [row(8, 256)]}],
         iperf3=[{"one_way": 4e9, "both_ways": 6e9}]))
 
     def test_eight_bytes_take_a_cache_line_one_way(self):
@@ -98,7 +98,7 @@ class Targets(unittest.TestCase):
 
     def test_tcp_is_held_against_the_wire(self):
         runs = [run("tutti", [row(8, 5, "any"), row(8 << 20, 4000, "any")], "tcp2")]
-        bounds = [{"kind": "tcp_ping", "cores": 2, "rows": [row(8, 256, "any")]}]
+        bounds = [{"kind": "tcp_ping", "cores": 2, "rows": [row(8, 256)]}]
         found = {verdict.what: verdict for verdict in verdicts(made_up(runs, bounds, [{"one_way": 4e9, "both_ways": 6e9}]))}
         self.assertTrue(found["TCP: 8 B over a spinning ping-pong's one way"].met)
         self.assertFalse(found["TCP: from 8 MiB up, share of iperf3's both ways at once"].met)

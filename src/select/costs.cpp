@@ -13,7 +13,7 @@
 namespace tutti {
 namespace {
 
-constexpr int kFileVersion = 3;
+constexpr int kFileVersion = 4;
 
 /// One file a machine: a shared home directory serves many.
 std::filesystem::path cache_file(const Settings& settings) {

@@ -136,9 +136,9 @@ Costs measure_costs() {
   costs.reduce_ns_per_byte = std::clamp(reduce_ns, 0.005, 1.0);
   constexpr std::size_t kLong = 512 << 10;
   const double brief = std::clamp(tcp_ns(8, 20), 2'000.0, 100'000.0);
-  costs.tcp.latency_ns =
-      brief * 2 / 3;  // of a half round trip about a third is spent in the two system calls
-  costs.tcp.overhead_ns = brief / 6;
+  // Of a half round trip the two system calls take about two thirds.
+  costs.tcp.latency_ns = brief / 3;
+  costs.tcp.overhead_ns = brief / 3;
   costs.tcp.ns_per_byte = std::clamp((tcp_ns(kLong, 1) - brief) / kLong, 0.02, 10.0);
   return costs;
 }

@@ -45,13 +45,16 @@ std::vector<const Algorithm*> candidates(const Situation& situation, const Reque
 }
 
 /// A block is cut into about four chunks, so that both ends of a message are at work: not so small that the
-/// cost of a message shows, and not at all where the whole is brief.
+/// cost of a message shows, and not at all where the whole is brief. On a network a message costs system
+/// calls: few and large ones serve it better.
 std::size_t chunk_size(const Situation& situation, const Request& request, std::size_t block_bytes) {
-  constexpr std::size_t kWhole = 32 << 10, kLeast = 16 << 10;
+  const bool network = !situation.ground.shared_memory;
+  const std::size_t whole = network ? 128 << 10 : 32 << 10;
+  const std::size_t least = network ? whole : 16 << 10;
   // An all-reduce within the caches: what is under way must leave room for its operands in the second level.
   constexpr std::size_t kCachedTotal = 4 << 20, kCachedChunk = 32 << 10;
-  std::size_t chunk = kWhole;
-  if (block_bytes > kWhole) chunk = std::max(kLeast, std::bit_floor(block_bytes / 4));
+  std::size_t chunk = whole;
+  if (block_bytes > whole) chunk = std::max(least, std::bit_floor(block_bytes / 4));
   if (situation.ground.shared_memory && request.collective == Collective::all_reduce &&
       request.total_bytes <= kCachedTotal)
     chunk = std::min(chunk, kCachedChunk);

@@ -121,7 +121,7 @@ void TcpInlet::read_expected(Stream& stream) noexcept {
   if (&stream == &streams_[0] && ahead_.size() > 0) use_read_ahead(stream);
   if (stream.idle() || link_.broken()) return;
 
-  constexpr std::size_t kScattered = 4;
+  constexpr std::size_t kScattered = 16;
   std::array<iovec, 2 * kScattered> parts;
   std::size_t count = 0, bytes = 0;
   const auto add = [&](void* data, std::size_t size) {

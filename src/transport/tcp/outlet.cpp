@@ -70,7 +70,12 @@ void TcpOutlet::enqueue(const std::byte* data, std::size_t bytes, Tag tag, bool 
   Stream& stream = streams_[rule_.next(bytes)];
   const bool first = stream.idle();
   stream.queue[stream.queued++ % kQueued] = sent_++;
-  if (first) write_at_once(stream, added);
+  stream.left += added.left();
+  if (bytes < kGatheredBytes) {
+    if (first) write_at_once(stream, added);
+  } else if (stream.left >= kBurstBytes) {
+    write_queue(stream);
+  }
   if (sent_ != completed_) activity_.start(*this);
 }
 
@@ -92,7 +97,7 @@ void TcpOutlet::write_at_once(Stream& stream, Message& added) noexcept {
 }
 
 void TcpOutlet::write_queue(Stream& stream) noexcept {
-  constexpr std::size_t kGathered = 16;
+  constexpr std::size_t kGathered = 64;
   std::array<iovec, 2 * kGathered> parts;
   std::size_t count = 0, bytes = 0;
   const auto add = [&](const void* data, std::size_t size) {
@@ -122,6 +127,7 @@ void TcpOutlet::advance(Stream& stream, std::size_t bytes) noexcept {
     const std::size_t taken = std::min(bytes, front.left());
     front.moved += taken;
     bytes -= taken;
+    stream.left -= taken;
     if (front.left() > 0) break;
     ++stream.written;
   }

@@ -38,6 +38,7 @@ class TcpOutlet final : public Outlet, private Active {
     Watch watch;
     std::array<std::uint64_t, kQueued> queue{};  // indices of messages; a ring
     std::uint64_t queued = 0, written = 0;
+    std::size_t left = 0;  // bytes of the queue that the kernel has not taken
     [[nodiscard]] bool idle() const noexcept { return queued == written; }
   };
 
