@@ -12,8 +12,10 @@ namespace {
 constexpr unsigned kCheckEvery = 64;
 /// A sleeper looks around this often even if nobody rings: a failure is recorded without ringing.
 constexpr int kSleepMs = 20;
-/// Where ranks outnumber cores a spinning thread holds up the one it waits for.
-constexpr long long kCrowdedSpinNs = 2'000;
+/// Where ranks outnumber cores a spinning thread holds up the one it waits for: it soon lets others run, and
+/// sleeps when nothing came of that.
+constexpr long long kCrowdedSpinNs = 500;
+constexpr long long kYieldNs = 100'000;
 
 void relax() noexcept {
 #if defined(__x86_64__)
@@ -61,7 +63,9 @@ bool Waiter::idle(Run& run, Progress& progress) noexcept {
   const auto now = Clock::now();
   if (idle_polls_ <= kCheckEvery) idle_since_ = now;
   const auto idle_ns = (now - idle_since_).count();
-  if (idle_ns > spin_ns_) sleep(run, progress);
+  const bool yielded =
+      world_.oversubscribed && idle_ns > spin_ns_ && idle_ns < kYieldNs && yielder_.yield(now);
+  if (idle_ns > spin_ns_ && !yielded) sleep(run, progress);
   if (world_.settings.timeout_ms > 0 && idle_ns > world_.settings.timeout_ms * 1'000'000LL) report_stall(run);
   return !world_.failure->failed();
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.hpp"
 #include "execute/run.hpp"
+#include "execute/yielder.hpp"
 #include "transport/transport.hpp"
 
 namespace tutti {
@@ -33,6 +34,7 @@ class Waiter {
   std::vector<Transport*> transports_;
   std::vector<Transport*> pumped_;  // those that need progress() at times
   long long spin_ns_;
+  Yielder yielder_;
   unsigned idle_polls_ = 0;
   Clock::time_point idle_since_{};  // of the present idle stretch, set at its first check
 };
