@@ -267,7 +267,7 @@ const std::vector<SettingInfo>& setting_table() {
       {"SOCKET_FAMILY", &S::socket_family, 0, 0, {"ipv4", "ipv6"}, "Address family for TCP; empty: either."},
       {"PORT_RANGE", &S::port_range, 0, 0, {},
        "Ports to listen on, such as 20000-20100; empty: any that is free."},
-      {"SOCKETS", &S::sockets, 0, 64, {}, "TCP sockets of one connection; 0: chosen."},
+      {"SOCKETS", &S::sockets, 0, 64, {}, "TCP sockets of one connection, the first for messages under 2 KiB; 0: chosen."},
       {"TCP_CONGESTION", &S::congestion_control, 0, 0, {},
        "TCP congestion control (cubic, bbr, ...); system: what the kernel is set to; empty: chosen."},
       {"SHM_SLOT", &S::slot_bytes, 64, 64 * kMiB, {}, "Bytes of one slot of a shared-memory connection."},

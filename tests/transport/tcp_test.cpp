@@ -185,19 +185,24 @@ class Traffic {
   std::vector<std::size_t> placed_;  // indices of the messages that were announced
 };
 
+// Both ways, so that small messages of one direction move over to the other's socket in the midst of it.
 TEST(Tcp, any_mixture_of_means_delivers_every_byte) {
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
     Pair pair(static_cast<int>(seed % 3) + 1);
-    const auto outlet = pair.outlet(0);
-    const auto inlet = pair.inlet(1);
-    Traffic traffic(seed);
+    const std::array<std::unique_ptr<Outlet>, 2> outlets = {pair.outlet(0), pair.outlet(1)};
+    const std::array<std::unique_ptr<Inlet>, 2> inlets = {pair.inlet(0), pair.inlet(1)};
+    std::array<Traffic, 2> traffic = {Traffic(seed), Traffic(seed + 100)};  // by writer
     EXPECT_TRUE(pair.until([&] {
-      traffic.write(*outlet);
-      traffic.read(*inlet);
-      return traffic.done() || pair.failures[1].failed();
+      for (const std::size_t writer : {0u, 1u}) {
+        traffic[writer].write(*outlets[writer]);
+        traffic[writer].read(*inlets[1 - writer]);
+      }
+      return (traffic[0].done() && traffic[1].done()) || pair.failures[0].failed() ||
+             pair.failures[1].failed();
     })) << "seed "
         << seed;
-    EXPECT_FALSE(pair.failures[1].failed()) << pair.failures[1].sentence() << ", seed " << seed;
+    for (const Failure& failure : pair.failures)
+      EXPECT_FALSE(failure.failed()) << failure.sentence() << ", seed " << seed;
   }
 }
 

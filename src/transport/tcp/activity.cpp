@@ -15,13 +15,25 @@ Activity::Activity() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
 
 // Every socket is registered once and disabled. What is waited for is enabled before a sleep, for one report
 // only: early data of others must not end sleep after sleep.
-void Activity::admit(Watch& watch) {
+bool Activity::register_disabled(Watch& watch) noexcept {
   epoll_event event{};
   event.events = EPOLLONESHOT;
   event.data.ptr = &watch;
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, watch.fd, &event) != 0)
-    fail_errno(errno, "epoll_ctl() of the tcp transport");
+  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, watch.fd, &event) == 0;
+}
+
+void Activity::admit(Watch& watch) {
+  if (!register_disabled(watch)) fail_errno(errno, "epoll_ctl() of the tcp transport");
   active_.reserve(++admitted_);  // there are no more endpoints than sockets
+}
+
+bool Activity::move(Watch& watch, int fd) noexcept {
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, watch.fd, nullptr);
+  const bool enabled = watch.enabled;
+  watch = {fd, watch.events, false};
+  if (!register_disabled(watch)) return false;
+  if (enabled) enable(watch);
+  return true;
 }
 
 void Activity::dismiss(Watch& watch) noexcept {

@@ -41,6 +41,8 @@ class Activity {
   /// Before the endpoint or the socket goes.
   void dismiss(Watch& watch) noexcept;
   void dismiss(Active& endpoint) noexcept;
+  /// The watch goes over to another socket. false: the kernel does not watch it, errno says why.
+  [[nodiscard]] bool move(Watch& watch, int fd) noexcept;
 
   /// The endpoint has begun to wait for something.
   void start(Active& endpoint) noexcept {
@@ -58,6 +60,7 @@ class Activity {
 
  private:
   void add(Active& endpoint) noexcept;
+  [[nodiscard]] bool register_disabled(Watch& watch) noexcept;
   void collect(int timeout_ms) noexcept;
 
   FileDescriptor epoll_;

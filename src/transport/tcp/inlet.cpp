@@ -32,11 +32,12 @@ std::size_t ReadAhead::wanted(std::size_t bytes) const noexcept {
 
 // The inlet.
 
-TcpInlet::TcpInlet(Activity& activity, Link link, std::vector<FileDescriptor> sockets)
+TcpInlet::TcpInlet(Activity& activity, Link link, std::vector<FileDescriptor> sockets, Twin* twin)
     : Inlet(true),
       activity_(activity),
       link_(std::move(link)),
       streams_(sockets.size()),
+      twin_(twin),
       rule_(static_cast<int>(sockets.size())) {
   for (std::size_t i = 0; i < sockets.size(); ++i) {
     streams_[i].socket = std::move(sockets[i]);
@@ -55,18 +56,20 @@ TcpInlet::~TcpInlet() {
 const std::byte* TcpInlet::borrow(std::size_t bytes, Tag tag) noexcept {
   TUTTI_ASSERT(bytes <= kSlotBytes, bytes);
   if (link_.broken()) return nullptr;
-  if (given_) return ahead_.data() + sizeof(Header);
-  asked_ = true;
   asked_bytes_ = bytes;
+  Stream& stream = asked_stream();
+  ReadAhead& ahead = stream.ahead;
+  if (given_) return ahead.data() + sizeof(Header);
+  asked_ = true;
   asked_tag_ = tag;
   const std::size_t total = sizeof(Header) + bytes;
   if (placed_ == expected_) {
-    if (!ahead_.prepare(total)) return link_.out_of_memory(errno), nullptr;
-    if (ahead_.size() < total) read_borrowed(total);
-    if (link_.broken() || (ahead_.size() >= sizeof(Header) && !header_fits())) return nullptr;
-    if (ahead_.size() >= total) {
+    if (!ahead.prepare(total)) return link_.out_of_memory(errno), nullptr;
+    if (ahead.size() < total) read_borrowed(stream, total);
+    if (link_.broken() || (ahead.size() >= sizeof(Header) && !header_fits(ahead))) return nullptr;
+    if (ahead.size() >= total) {
       given_ = true;
-      return ahead_.data() + sizeof(Header);
+      return ahead.data() + sizeof(Header);
     }
   }
   activity_.start(*this);
@@ -74,19 +77,44 @@ const std::byte* TcpInlet::borrow(std::size_t bytes, Tag tag) noexcept {
 }
 
 // Reads until the message is complete or the socket is empty.
-void TcpInlet::read_borrowed(std::size_t total) noexcept {
-  while (ahead_.size() < total) {
-    const std::size_t wanted = ahead_.wanted(total);
-    const Moved moved = read_some(streams_[0].socket.get(), ahead_.room(), wanted);
+void TcpInlet::read_borrowed(Stream& stream, std::size_t total) noexcept {
+  while (stream.ahead.size() < total) {
+    const std::size_t wanted = stream.ahead.wanted(total);
+    const Moved moved = read_some(stream.socket.get(), stream.ahead.room(), wanted);
     if (moved.broken()) return lose(moved);
-    ahead_.add(moved.bytes);
-    if (moved.bytes < wanted) return;  // that was all there is
+    stream.ahead.add(moved.bytes);
+    if (mark_is_ahead(stream)) continue;  // more comes on the other socket
+    if (moved.bytes < wanted) return;     // that was all there is
   }
 }
 
-bool TcpInlet::header_fits() noexcept {
+// A mark is the last thing on its socket.
+bool TcpInlet::mark_is_ahead(Stream& stream) noexcept {
   Header header;
-  std::memcpy(&header, ahead_.data(), sizeof header);
+  if (stream.ahead.size() != sizeof header) return false;
+  std::memcpy(&header, stream.ahead.data(), sizeof header);
+  if (!follow_turn(stream, header)) return false;
+  stream.ahead.drop(sizeof header);
+  return true;
+}
+
+// false: no mark, or none that can be followed.
+bool TcpInlet::follow_turn(Stream& stream, const Header& header) noexcept {
+  if (!is_turn_mark(header) || &stream != &streams_.front()) return false;
+  if (twin_ == nullptr || !twin_->socket) return false;
+  if (!activity_.move(stream.watch, twin_->socket.get())) {
+    lose({0, false, errno});
+    return false;
+  }
+  stream.socket = std::move(twin_->socket);
+  twin_->socket.reset();
+  twin_ = nullptr;
+  return true;
+}
+
+bool TcpInlet::header_fits(ReadAhead& ahead) noexcept {
+  Header header;
+  std::memcpy(&header, ahead.data(), sizeof header);
   if (header.bytes == asked_bytes_ && header.tag == asked_tag_) return true;
   link_.mismatched(header, asked_bytes_, asked_tag_);
   return false;
@@ -94,8 +122,9 @@ bool TcpInlet::header_fits() noexcept {
 
 void TcpInlet::release() noexcept {
   if (!given_) return;
-  (void)rule_.next(asked_bytes_);
-  ahead_.drop(sizeof(Header) + asked_bytes_);
+  asked_stream().ahead.drop(sizeof(Header) + asked_bytes_);
+  rule_.next(asked_bytes_);
+  ++announced_;
   given_ = asked_ = false;
 }
 
@@ -104,7 +133,7 @@ void TcpInlet::release() noexcept {
 bool TcpInlet::expect(std::byte* target, std::size_t bytes, Tag tag) noexcept {
   TUTTI_ASSERT(!asked_, bytes, tag);
   if (link_.broken() || expected_ - placed_ == kQueued) return false;
-  expected(expected_) = {target, bytes, tag, {}, 0};
+  expected(expected_) = {target, bytes, tag, announced_++, {}, 0};
   Stream& stream = streams_[rule_.next(bytes)];
   stream.queue[stream.queued++ % kQueued] = expected_++;
   activity_.start(*this);
@@ -118,7 +147,7 @@ bool TcpInlet::pump() noexcept {
 }
 
 void TcpInlet::read_expected(Stream& stream) noexcept {
-  if (&stream == &streams_[0] && ahead_.size() > 0) use_read_ahead(stream);
+  if (stream.ahead.size() > 0) use_read_ahead(stream);
   if (stream.idle() || link_.broken()) return;
 
   constexpr std::size_t kScattered = 16;
@@ -145,15 +174,16 @@ void TcpInlet::read_expected(Stream& stream) noexcept {
 
 // What borrow() read too much goes to the targets that were announced since.
 void TcpInlet::use_read_ahead(Stream& stream) noexcept {
-  while (!stream.idle() && ahead_.size() > 0 && !link_.broken()) {
+  ReadAhead& ahead = stream.ahead;
+  while (!stream.idle() && ahead.size() > 0 && !link_.broken()) {
     Expected& front = expected(stream.queue[stream.filled % kQueued]);
     const bool in_header = front.moved < sizeof(Header);
     std::byte* const to = in_header ? reinterpret_cast<std::byte*>(&front.header) + front.moved
                                     : front.target + (front.moved - sizeof(Header));
     const std::size_t wanted = in_header ? sizeof(Header) - front.moved : front.left();
-    const std::size_t taken = std::min(wanted, ahead_.size());
-    std::copy_n(ahead_.data(), taken, to);
-    ahead_.drop(taken);
+    const std::size_t taken = std::min(wanted, ahead.size());
+    std::copy_n(ahead.data(), taken, to);
+    ahead.drop(taken);
     advance(stream, taken);
   }
 }
@@ -165,6 +195,7 @@ void TcpInlet::advance(Stream& stream, std::size_t bytes) noexcept {
     const std::size_t taken = std::min(bytes, front.left());
     front.moved += taken;
     bytes -= taken;
+    if (front.moved == sizeof(Header) && follow_turn(stream, front.header)) front.moved = 0;
     if (front.moved >= sizeof(Header) && !fits(front)) return;
     if (front.left() > 0) break;
     ++stream.filled;
@@ -180,9 +211,36 @@ bool TcpInlet::fits(Expected& message) noexcept {
 
 // Sleeping and failing.
 
+// A socket of which nothing is awaited is watched until something comes: early data must not end every sleep.
 void TcpInlet::watch(Activity& activity) noexcept {
-  for (Stream& stream : streams_)
-    if (!stream.idle() || (asked_ && &stream == &streams_[0])) activity.enable(stream.watch);
+  for (Stream& stream : streams_) {
+    const bool awaited = !stream.idle() || (asked_ && &stream == &asked_stream());
+    if (awaited || !holds_early(stream)) activity.enable(stream.watch);
+  }
+}
+
+bool TcpInlet::holds_early(Stream& stream) noexcept {
+  for (;;) {
+    Header header;
+    if (stream.ahead.size() > 0) {
+      if (stream.ahead.size() < sizeof header) return true;
+      std::memcpy(&header, stream.ahead.data(), sizeof header);
+    } else {
+      const Moved seen = peek(stream.socket.get(), &header, sizeof header);
+      if (seen.bytes < sizeof header) return seen.broken();  // whose end it is says who awaits something
+      if (follow_turn(stream, header)) continue;
+    }
+    check_early(header);
+    return true;
+  }
+}
+
+// The rule sends a message of another length elsewhere: it would be awaited here for ever.
+void TcpInlet::check_early(const Header& header) noexcept {
+  const Expected* const first = placed_ < expected_ ? &expected(placed_) : nullptr;
+  if (header.sequence != (first != nullptr ? first->sequence : announced_)) return;
+  if (first != nullptr) return link_.mismatched(header, first->bytes, first->tag);
+  if (asked_) link_.mismatched(header, asked_bytes_, asked_tag_);
 }
 
 void TcpInlet::lose(const Moved& how) noexcept {

@@ -9,10 +9,11 @@
 #include "transport/tcp/activity.hpp"
 #include "transport/tcp/link.hpp"
 #include "transport/tcp/slots.hpp"
+#include "transport/tcp/twin.hpp"
 
 namespace tutti::tcp {
 
-/// Bytes of the first socket that have been read but not used yet, in one contiguous piece.
+/// Bytes of a socket that have been read but not used yet, in one contiguous piece.
 class ReadAhead {
  public:
   [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
@@ -39,7 +40,8 @@ class ReadAhead {
 
 class TcpInlet final : public Inlet, private Active {
  public:
-  TcpInlet(Activity& activity, Link link, std::vector<FileDescriptor> sockets);
+  /// `twin`: of the rank whose peer turns (twin.hpp), else nullptr; outlives this.
+  TcpInlet(Activity& activity, Link link, std::vector<FileDescriptor> sockets, Twin* twin);
   ~TcpInlet() override;
 
   [[nodiscard]] const std::byte* borrow(std::size_t bytes, Tag tag) noexcept override;
@@ -52,6 +54,7 @@ class TcpInlet final : public Inlet, private Active {
     std::byte* target = nullptr;
     std::size_t bytes = 0;
     Tag tag = 0;
+    std::uint32_t sequence = 0;
     Header header;          // as it comes in
     std::size_t moved = 0;  // of header and payload
     [[nodiscard]] std::size_t left() const noexcept { return sizeof header + bytes - moved; }
@@ -61,6 +64,7 @@ class TcpInlet final : public Inlet, private Active {
     Watch watch;
     std::array<std::uint64_t, kQueued> queue{};  // indices of expected messages; a ring
     std::uint64_t queued = 0, filled = 0;
+    ReadAhead ahead;
     [[nodiscard]] bool idle() const noexcept { return queued == filled; }
   };
 
@@ -72,18 +76,24 @@ class TcpInlet final : public Inlet, private Active {
   void use_read_ahead(Stream& stream) noexcept;
   void advance(Stream& stream, std::size_t bytes) noexcept;
   [[nodiscard]] bool fits(Expected& message) noexcept;
-  void read_borrowed(std::size_t total) noexcept;
-  [[nodiscard]] bool header_fits() noexcept;
+  [[nodiscard]] Stream& asked_stream() noexcept { return streams_[rule_.peek(asked_bytes_)]; }
+  void read_borrowed(Stream& stream, std::size_t total) noexcept;
+  [[nodiscard]] bool header_fits(ReadAhead& ahead) noexcept;
+  [[nodiscard]] bool mark_is_ahead(Stream& stream) noexcept;
+  [[nodiscard]] bool holds_early(Stream& stream) noexcept;
+  void check_early(const Header& header) noexcept;
+  [[nodiscard]] bool follow_turn(Stream& stream, const Header& header) noexcept;
   void lose(const Moved& how) noexcept;
 
   Activity& activity_;
   Link link_;
   std::vector<Stream> streams_;
+  Twin* twin_;  // until the first stream has turned
   SocketRule rule_;
   std::array<Expected, kQueued> expected_ring_;
   std::uint64_t expected_ = 0, placed_ = 0;
-  ReadAhead ahead_;     // of the first socket
-  bool asked_ = false;  // borrow() waits for this message, or has given it:
+  std::uint32_t announced_ = 0;  // messages expected and borrowed so far
+  bool asked_ = false;           // borrow() waits for this message, or has given it:
   bool given_ = false;
   std::size_t asked_bytes_ = 0;
   Tag asked_tag_ = 0;

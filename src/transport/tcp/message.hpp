@@ -25,24 +25,29 @@ inline constexpr int kMostSockets = 16;
 struct Header {
   std::uint64_t bytes = 0;
   Tag tag = 0;
-  std::uint32_t unused = 0;
+  std::uint32_t sequence = 0;  // of the message on its connection, modulo 2^32
 };
 static_assert(sizeof(Header) == 16, "a multiple of 16, so that payloads stay aligned");
 static_assert(std::endian::native == std::endian::little, "headers are little-endian on the wire");
 
-/// Says for one message after the other which socket carries it: small ones all use the first, so that their
-/// order is the socket's and one system call carries several; large ones take turns.
+/// Says for one message after the other which socket carries it: small ones all use the first, whose reader
+/// acknowledges them with its answers (twin.hpp); large ones take turns over the others, if there are any.
 class SocketRule {
  public:
   explicit SocketRule(int sockets) noexcept : sockets_(static_cast<unsigned>(sockets)) {}
-  /// The socket of the next message; call exactly once for each.
-  [[nodiscard]] unsigned next(std::size_t bytes) noexcept {
-    return bytes < kLargeBytes ? 0 : large_++ % sockets_;
+  /// The socket of the next message.
+  [[nodiscard]] unsigned peek(std::size_t bytes) const noexcept {
+    return bytes < kLargeBytes || sockets_ == 1 ? 0 : 1 + large_ % (sockets_ - 1);
+  }
+  /// The same; call exactly once for each message.
+  unsigned next(std::size_t bytes) noexcept {
+    const unsigned socket = peek(bytes);
+    if (bytes >= kLargeBytes) ++large_;
+    return socket;
   }
 
  private:
-  static constexpr std::size_t kLargeBytes = 256 << 10;
-  static_assert(kSlotBytes < kLargeBytes, "borrow() reads from the first socket only");
+  static constexpr std::size_t kLargeBytes = 2 << 10;
   unsigned sockets_;
   unsigned large_ = 0;
 };

@@ -11,13 +11,14 @@
 
 namespace tutti::tcp {
 
-TcpOutlet::TcpOutlet(Activity& activity, Link link, std::vector<FileDescriptor> sockets,
+TcpOutlet::TcpOutlet(Activity& activity, Link link, std::vector<FileDescriptor> sockets, Twin* twin,
                      const Settings& settings)
     : Outlet(kSlotBytes, true),
       activity_(activity),
       link_(std::move(link)),
       link_timeout_ms_(static_cast<unsigned>(link_timeout_ms(settings))),
       streams_(sockets.size()),
+      twin_(twin),
       rule_(static_cast<int>(sockets.size())) {
   for (std::size_t i = 0; i < sockets.size(); ++i) {
     streams_[i].socket = std::move(sockets[i]);
@@ -66,17 +67,32 @@ bool TcpOutlet::send(const std::byte* data, std::size_t bytes, Tag tag) noexcept
 
 void TcpOutlet::enqueue(const std::byte* data, std::size_t bytes, Tag tag, bool in_slot) noexcept {
   Message& added = message(sent_);
-  added = {{bytes, tag, 0}, data, 0, in_slot};
+  added = {{bytes, tag, static_cast<std::uint32_t>(sent_)}, data, 0, in_slot};
   Stream& stream = streams_[rule_.next(bytes)];
   const bool first = stream.idle();
   stream.queue[stream.queued++ % kQueued] = sent_++;
   stream.left += added.left();
   if (bytes < kGatheredBytes) {
+    if (first && &stream == &streams_.front() && twin_ != nullptr && twin_->socket) turn();
     if (first) write_at_once(stream, added);
   } else if (stream.left >= kBurstBytes) {
     write_queue(stream);
   }
   if (sent_ != completed_) activity_.start(*this);
+}
+
+// The first stream, with nothing queued, goes over to the peer's socket. Only once the kernel holds nothing
+// of it any more, so that there is room for the mark as a whole.
+void TcpOutlet::turn() noexcept {
+  Stream& stream = streams_.front();
+  if (link_.broken() || unsent_bytes(stream.socket.get()) != 0) return;
+  const Moved moved = write_some(stream.socket.get(), &kTurnMark, sizeof kTurnMark);
+  if (moved.broken()) return lose(moved);
+  TUTTI_ASSERT(moved.bytes == sizeof kTurnMark, moved.bytes);
+  if (!activity_.move(stream.watch, twin_->socket.get())) return lose({0, false, errno});
+  stream.socket = std::move(twin_->socket);
+  twin_->socket.reset();  // the old one: what it holds still arrives
+  twin_ = nullptr;
 }
 
 // The path of a small message: one contiguous write is cheaper than one of two parts, by more than the copy

@@ -8,13 +8,16 @@
 #include "transport/tcp/activity.hpp"
 #include "transport/tcp/link.hpp"
 #include "transport/tcp/slots.hpp"
+#include "transport/tcp/twin.hpp"
 
 namespace tutti::tcp {
 
 class TcpOutlet final : public Outlet, private Active {
  public:
-  /// `sockets` are connected and have said hello.
-  TcpOutlet(Activity& activity, Link link, std::vector<FileDescriptor> sockets, const Settings& settings);
+  /// `sockets` are connected and have said hello. `twin`: of the rank that turns (twin.hpp),
+  /// else nullptr; outlives this.
+  TcpOutlet(Activity& activity, Link link, std::vector<FileDescriptor> sockets, Twin* twin,
+            const Settings& settings);
   ~TcpOutlet() override;
 
   [[nodiscard]] std::byte* lease(std::size_t bytes) noexcept override;
@@ -49,6 +52,7 @@ class TcpOutlet final : public Outlet, private Active {
   [[nodiscard]] Message& message(std::uint64_t index) noexcept { return messages_[index % kQueued]; }
   [[nodiscard]] std::byte* slot(std::uint64_t index) noexcept;
   void enqueue(const std::byte* data, std::size_t bytes, Tag tag, bool in_slot) noexcept;
+  void turn() noexcept;
   void write_at_once(Stream& stream, Message& message) noexcept;
   void write_queue(Stream& stream) noexcept;
   void advance(Stream& stream, std::size_t bytes) noexcept;
@@ -61,6 +65,7 @@ class TcpOutlet final : public Outlet, private Active {
   const unsigned link_timeout_ms_;
   Deadline next_check_{};
   std::vector<Stream> streams_;
+  Twin* twin_;  // until the first stream has turned
   SocketRule rule_;
   std::array<Message, kQueued> messages_;
   std::uint64_t sent_ = 0;

@@ -5,8 +5,10 @@
 #include <cerrno>
 #include <string_view>
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 namespace tutti::tcp {
@@ -62,6 +64,10 @@ Moved read_some(int fd, const iovec* parts, std::size_t count) noexcept {
   return moved(::recvmsg(fd, &message, MSG_DONTWAIT), true);
 }
 
+Moved peek(int fd, void* data, std::size_t bytes) noexcept {
+  return moved(::recv(fd, data, bytes, MSG_DONTWAIT | MSG_PEEK), true);
+}
+
 int link_timeout_ms(const Settings& settings) noexcept {
   constexpr int kLongest = 30'000, kShortest = 2'000;
   if (settings.timeout_ms <= 0) return kLongest;
@@ -86,6 +92,11 @@ void set_up_reading(int fd, const Settings& settings) noexcept {
   set(fd, IPPROTO_TCP, TCP_KEEPIDLE, std::max(1, seconds / 2));
   set(fd, IPPROTO_TCP, TCP_KEEPINTVL, std::max(1, seconds / (2 * kProbes)));
   set(fd, IPPROTO_TCP, TCP_KEEPCNT, kProbes);
+}
+
+int unsent_bytes(int fd) noexcept {
+  int bytes = 0;
+  return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 unsigned unacknowledged_ms(int fd) noexcept {

@@ -21,6 +21,8 @@ struct Moved {
 [[nodiscard]] Moved write_some(int fd, const iovec* parts, std::size_t count) noexcept;
 [[nodiscard]] Moved read_some(int fd, void* data, std::size_t bytes) noexcept;
 [[nodiscard]] Moved read_some(int fd, const iovec* parts, std::size_t count) noexcept;
+/// What read_some() would give, left where it is.
+[[nodiscard]] Moved peek(int fd, void* data, std::size_t bytes) noexcept;
 
 /// After this long without a sign of life from the peer's kernel, its link counts as cut.
 [[nodiscard]] int link_timeout_ms(const Settings& settings) noexcept;
@@ -31,6 +33,8 @@ void set_up_writing(int fd, const Settings& settings) noexcept;
 /// Of an accepted one: probes an idle peer, so that a cut link is noticed by who waits on it.
 void set_up_reading(int fd, const Settings& settings) noexcept;
 
+/// Bytes that the kernel has taken and the peer's has not acknowledged.
+[[nodiscard]] int unsent_bytes(int fd) noexcept;
 /// Milliseconds since the peer's kernel last acknowledged anything, while it owes an acknowledgement; else 0.
 [[nodiscard]] unsigned unacknowledged_ms(int fd) noexcept;
 

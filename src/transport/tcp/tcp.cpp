@@ -1,6 +1,10 @@
 #include "transport/tcp/tcp.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <map>
+
+#include <fcntl.h>
 
 #include "base/assert.hpp"
 #include "base/error.hpp"
@@ -12,6 +16,7 @@
 #include "transport/tcp/listener.hpp"
 #include "transport/tcp/message.hpp"
 #include "transport/tcp/outlet.hpp"
+#include "transport/tcp/twin.hpp"
 
 namespace tutti {
 
@@ -47,6 +52,7 @@ class TcpTransport final : public Transport {
 
  private:
   [[nodiscard]] int sockets() const noexcept;
+  void share(Twin& twin, const FileDescriptor& socket) const;
   void say_hello(int socket, const Hello& hello, const std::string& peer_text);
   [[noreturn]] void give_up(int writer, int lane) const;
   void log_way(const Way& way);
@@ -56,7 +62,8 @@ class TcpTransport final : public Transport {
   const std::uint64_t network_;
   Activity activity_;
   Listener listener_;
-  std::vector<std::vector<Way>> ways_;  // by rank
+  std::vector<std::vector<Way>> ways_;         // by rank
+  std::map<std::pair<int, int>, Twin> twins_;  // by peer and lane; node-based: endpoints point at them
   bool logged_ = false;
 };
 
@@ -101,8 +108,11 @@ std::unique_ptr<Outlet> TcpTransport::open_outlet(std::span<const int> readers, 
     say_hello(socket.get(), hello, peer_text);
     ++hello.socket;
   }
+  Twin& twin = twins_[{reader, lane}];
+  const bool turns = world_.rank > reader;
+  if (!turns) share(twin, dialled.sockets.front());
   return std::make_unique<TcpOutlet>(activity_, Link(world_, reader, lane, peer_text),
-                                     std::move(dialled.sockets), world_.settings);
+                                     std::move(dialled.sockets), turns ? &twin : nullptr, world_.settings);
 }
 
 // The buffer of a new socket takes it whole.
@@ -131,7 +141,19 @@ std::unique_ptr<Inlet> TcpTransport::open_inlet(int writer, std::span<const int>
   }
   const std::string peer_text =
       fmt::format("rank {} ({})", writer, tutti::to_text(peer_address(sockets[0].get())));
-  return std::make_unique<TcpInlet>(activity_, Link(world_, writer, lane, peer_text), std::move(sockets));
+  Twin& twin = twins_[{writer, lane}];
+  const bool turns = writer > world_.rank;
+  if (!turns) share(twin, sockets.front());
+  return std::make_unique<TcpInlet>(activity_, Link(world_, writer, lane, peer_text), std::move(sockets),
+                                    turns ? &twin : nullptr);
+}
+
+// This socket of the lower rank's carries both directions.
+void TcpTransport::share(Twin& twin, const FileDescriptor& socket) const {
+  twin.socket = FileDescriptor(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
+  if (!twin.socket) fail_errno(errno, "a second descriptor of a socket of the tcp transport");
+  set_up_writing(twin.socket.get(), world_.settings);
+  set_up_reading(twin.socket.get(), world_.settings);
 }
 
 void TcpTransport::give_up(int writer, int lane) const {
