@@ -227,6 +227,7 @@ int poll_cq(ibv_cq* queue, int entries, ibv_wc* completions) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
   SoftQueue& from = *f.queues.at(queue);
+  f.wait_on();
   int count = 0;
   for (; count < entries && !from.completions.empty(); ++count) {
     completions[count] = from.completions.front();
@@ -265,6 +266,10 @@ int modify_qp(ibv_qp* pair, ibv_qp_attr* attributes, int mask) {
   const bool in_order = attributes->qp_state == IBV_QPS_ERR || attributes->qp_state == changed.state + 1;
   if ((mask & IBV_QP_STATE) == 0 || !in_order) return EINVAL;
   if ((mask & IBV_QP_DEST_QPN) != 0) changed.peer = attributes->dest_qp_num;
+  if (attributes->qp_state == IBV_QPS_ERR) {
+    f.let_arrive(changed);
+    f.fail(changed);
+  }
   changed.state = attributes->qp_state;
   f.run_towards(changed);
   return 0;
@@ -273,6 +278,7 @@ int modify_qp(ibv_qp* pair, ibv_qp_attr* attributes, int mask) {
 int destroy_qp(ibv_qp* pair) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
+  f.let_arrive(*f.pairs.at(pair->qp_num));
   const auto node = f.pairs.extract(pair->qp_num);
   f.run_towards(*node.mapped());  // whoever waited for it fails
   return 0;
@@ -311,7 +317,10 @@ int post_recv(ibv_qp* pair, ibv_recv_wr* requests, ibv_recv_wr** bad) {
     *bad = wr;
     if (to.state == IBV_QPS_RESET) return EINVAL;
     if (to.receives.size() >= to.limits.max_recv_wr) return ENOMEM;
-    to.receives.push_back(wr->wr_id);
+    if (to.state == IBV_QPS_ERR)
+      f.flush(to, wr->wr_id);
+    else
+      to.receives.push_back(wr->wr_id);
   }
   f.run_towards(to);
   return 0;

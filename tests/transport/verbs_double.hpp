@@ -34,6 +34,28 @@ void fail_call(long number);
 using Judge = std::function<ibv_wc_status(std::uint32_t queue_pair, const ibv_send_wr& request)>;
 void judge(Judge judge);
 
+/// How a rail dies: a device of one name is one end's and the other's.
+enum class Manner {
+  cut,      // nothing arrives any more; after a while the retries are exhausted
+  unheard,  // likewise, but the last few requests did arrive: only their acknowledgements did not
+  late,     // likewise, but they arrive at the last moment at which the target's queue pair takes anything
+  down,     // likewise cut, and the port of the end that posts says so
+  failed,   // the device of the end that posts fails: event, everything flushed
+  mute,     // likewise, but it flushes nothing
+};
+/// The device with this index dies when the request with this number (from 0, counted from now on, both
+/// ends') would be carried out on it; -1: never.
+struct Death {
+  int device = 0;
+  long request = -1;
+  Manner manner = Manner::cut;
+};
+void kill_rail(const Death& death);
+/// It has died.
+[[nodiscard]] bool rail_is_dead();
+/// It is as it was; queue pairs that have failed remain so.
+void mend_rail();
+
 /// Every context reports it.
 void raise(ibv_event_type type, int port = 1);
 

@@ -47,6 +47,84 @@ void Fabric::post(SoftPair& pair, Request request) {
     run(pair);
 }
 
+void Fabric::flush(SoftPair& pair, std::uint64_t receive) {
+  if (pair.mute) return;
+  ibv_wc completion{};
+  completion.wr_id = receive;
+  completion.status = IBV_WC_WR_FLUSH_ERR;
+  completion.qp_num = pair.qp_num;
+  complete(pair.recv_cq, completion);
+}
+
+void Fabric::fail(SoftPair& pair) {
+  pair.state = IBV_QPS_ERR;
+  run(pair);
+  for (; !pair.receives.empty(); pair.receives.pop_front()) flush(pair, pair.receives.front());
+}
+
+bool Fabric::is_on_rail(const SoftPair& pair) const {
+  return devices[static_cast<std::size_t>(death.device)].get() == pair.context->device;
+}
+
+bool Fabric::dies(SoftPair& pair) {
+  constexpr int kStragglers = 4;
+  if (rail_dead || death.request < 0) return rail_dead;
+  if (rail_requests++ != death.request) return false;
+  rail_dead = true;
+  stragglers = kStragglers;
+  if (death.manner == Manner::down) raise(*pair.context, IBV_EVENT_PORT_ERR, 1);
+  if (death.manner == Manner::failed || death.manner == Manner::mute) fail_device(pair);
+  return true;
+}
+
+/// `pair` is the one whose requests are just being carried out.
+void Fabric::fail_device(SoftPair& pair) {
+  raise(*pair.context, IBV_EVENT_DEVICE_FATAL, 0);
+  for (auto& [number, other] : pairs) {
+    if (other->context != pair.context) continue;
+    other->mute = death.manner == Manner::mute;
+    other->state = IBV_QPS_ERR;
+    if (other.get() != &pair) run(*other);
+    for (; !other->receives.empty(); other->receives.pop_front()) flush(*other, other->receives.front());
+  }
+}
+
+void Fabric::wait_on() {
+  constexpr int kPatience = 40;
+  if (!rail_dead) return;
+  for (auto& [number, pair] : pairs) {
+    if (!is_on_rail(*pair) || pair->requests.empty() || pair->state != IBV_QPS_RTS) continue;
+    if (++pair->waits < kPatience) continue;
+    const Request first = std::move(pair->requests.front());
+    pair->requests.pop_front();
+    finish(*pair, first, IBV_WC_RETRY_EXC_ERR);
+    run(*pair);
+  }
+}
+
+void Fabric::let_arrive(SoftPair& target) {
+  if (!rail_dead || death.manner != Manner::late || !is_on_rail(target)) return;
+  const auto from = pairs.find(target.peer);
+  if (from != pairs.end() && from->second->state == IBV_QPS_RTS) straggle(*from->second);
+}
+
+void Fabric::straggle(SoftPair& from) {
+  for (Request& request : from.requests) {
+    if (request.arrived) continue;
+    if (stragglers == 0 || !deliver(from, request)) return;
+    request.arrived = true;
+    --stragglers;
+  }
+}
+
+void Fabric::raise(ibv_context& context, ibv_event_type type, int port) {
+  ibv_async_event event{};
+  event.event_type = type;
+  event.element.port_num = port;
+  contexts.at(&context)->events.push_back(event);
+  ring(context.async_fd);
+}
+
 void Fabric::run(SoftPair& pair) {
   while (!pair.requests.empty() && execute(pair, pair.requests.front())) pair.requests.pop_front();
 }
@@ -100,26 +178,42 @@ ibv_wc_status Fabric::status_of(SoftPair& pair, const Request& request, std::siz
   return allowed ? IBV_WC_SUCCESS : IBV_WC_REM_ACCESS_ERR;
 }
 
-bool Fabric::execute(SoftPair& pair, const Request& request) {
+bool Fabric::execute(SoftPair& pair, Request& request) {
+  if (pair.state != IBV_QPS_RTS) return finish(pair, request, IBV_WC_WR_FLUSH_ERR), true;
+  if (is_on_rail(pair) && dies(pair)) {
+    if (death.manner == Manner::unheard) straggle(pair);
+    if (pair.state == IBV_QPS_RTS) return false;
+    return finish(pair, request, IBV_WC_WR_FLUSH_ERR), true;
+  }
   const std::size_t bytes = request.wr.num_sge == 0 ? 0 : request.piece.length;
-  const bool tells = request.wr.opcode == IBV_WR_RDMA_WRITE_WITH_IMM;
   const auto found = pairs.find(pair.peer);
   SoftPair* const peer = found == pairs.end() ? nullptr : found->second.get();
-  if (pair.state == IBV_QPS_RTS && peer != nullptr) {
-    if (peer->state < IBV_QPS_RTR) return false;
-    if (tells && peer->receives.empty()) return false;  // not ready: again later
-  }
+  const bool tells = request.wr.opcode == IBV_WR_RDMA_WRITE_WITH_IMM;
+  if (peer != nullptr &&
+      (peer->state < IBV_QPS_RTR || (tells && peer->state <= IBV_QPS_RTS && peer->receives.empty())))
+    return false;  // not ready: again later
   ibv_wc_status status = status_of(pair, request, bytes);
-  if (status == IBV_WC_SUCCESS && (peer == nullptr || peer->state > IBV_QPS_RTS))
-    status = IBV_WC_RETRY_EXC_ERR;
-  if (status == IBV_WC_SUCCESS) {
-    const void* const from =
-        request.inlined.empty() ? reinterpret_cast<const void*>(request.piece.addr) : request.inlined.data();
-    if (bytes > 0) std::memcpy(reinterpret_cast<void*>(request.wr.wr.rdma.remote_addr), from, bytes);
-    if (tells) arrive(*peer, request, bytes);
-  } else {
-    pair.state = IBV_QPS_ERR;
-  }
+  if (status == IBV_WC_SUCCESS && (peer == nullptr || !deliver(pair, request))) status = IBV_WC_RETRY_EXC_ERR;
+  finish(pair, request, status);
+  return true;
+}
+
+bool Fabric::deliver(SoftPair& pair, Request& request) {
+  const auto found = pairs.find(pair.peer);
+  if (found == pairs.end() || found->second->state < IBV_QPS_RTR || found->second->state > IBV_QPS_RTS)
+    return false;
+  const bool tells = request.wr.opcode == IBV_WR_RDMA_WRITE_WITH_IMM;
+  const std::size_t bytes = request.wr.num_sge == 0 ? 0 : request.piece.length;
+  if (tells && found->second->receives.empty()) return false;
+  const void* const from =
+      request.inlined.empty() ? reinterpret_cast<const void*>(request.piece.addr) : request.inlined.data();
+  if (bytes > 0) std::memcpy(reinterpret_cast<void*>(request.wr.wr.rdma.remote_addr), from, bytes);
+  if (tells) arrive(*found->second, request, bytes);
+  return true;
+}
+
+void Fabric::finish(SoftPair& pair, const Request& request, ibv_wc_status status) {
+  if (pair.mute) return;
   if (status != IBV_WC_SUCCESS || (request.wr.send_flags & IBV_SEND_SIGNALED) != 0) {
     ibv_wc completion{};
     completion.wr_id = request.wr.wr_id;
@@ -129,7 +223,10 @@ bool Fabric::execute(SoftPair& pair, const Request& request) {
     completion.qp_num = pair.qp_num;
     complete(pair.send_cq, completion);
   }
-  return true;
+  if (status != IBV_WC_SUCCESS && pair.state != IBV_QPS_ERR) {
+    pair.state = IBV_QPS_ERR;
+    for (; !pair.receives.empty(); pair.receives.pop_front()) flush(pair, pair.receives.front());
+  }
 }
 
 void Fabric::arrive(SoftPair& peer, const Request& request, std::size_t bytes) {
@@ -167,6 +264,8 @@ void reset(const Options& options) {
     f.failing = -1;
     f.failed.clear();
     f.judge = nullptr;
+    f.death = {};
+    f.rail_dead = false;
   }
   f.start();
 }
@@ -193,15 +292,25 @@ void judge(Judge judge) {
   fabric().judge = std::move(judge);
 }
 
+void kill_rail(const Death& death) {
+  const std::lock_guard guard(fabric().lock);
+  fabric().death = death;
+  fabric().rail_requests = 0;
+  fabric().rail_dead = false;
+}
+
+bool rail_is_dead() {
+  const std::lock_guard guard(fabric().lock);
+  return fabric().rail_dead;
+}
+
+void mend_rail() {
+  kill_rail({});
+}
+
 void raise(ibv_event_type type, int port) {
   const std::lock_guard guard(fabric().lock);
-  for (auto& [key, context] : fabric().contexts) {
-    ibv_async_event event{};
-    event.event_type = type;
-    event.element.port_num = port;
-    context->events.push_back(event);
-    ring(context->async_fd);
-  }
+  for (auto& [key, context] : fabric().contexts) fabric().raise(*context, type, port);
 }
 
 std::size_t living() {

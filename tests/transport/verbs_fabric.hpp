@@ -32,6 +32,7 @@ struct Request {
   ibv_send_wr wr{};
   ibv_sge piece{};
   std::vector<std::byte> inlined;
+  bool arrived = false;  // not acknowledged
 };
 
 struct SoftPair : ibv_qp {
@@ -39,6 +40,8 @@ struct SoftPair : ibv_qp {
   std::uint32_t peer = 0;
   std::deque<std::uint64_t> receives;
   std::deque<Request> requests;  // posted, not carried out
+  int waits = 0;                 // polls of anybody while nothing is acknowledged
+  bool mute = false;             // it completes nothing any more
 };
 
 /// Makes an event descriptor readable once more.
@@ -60,6 +63,10 @@ class Fabric {
   long count = 0, failing = -1;
   std::string failed;
   Judge judge;
+  Death death;
+  long rail_requests = 0;
+  bool rail_dead = false;
+  int stragglers = 0;  // requests that still arrive on it
 
   ~Fabric() { stop(); }
 
@@ -75,6 +82,18 @@ class Fabric {
 
   void post(SoftPair& pair, Request request);
 
+  void flush(SoftPair& pair, std::uint64_t receive);
+  /// It takes nothing more; what is posted is flushed.
+  void fail(SoftPair& pair);
+  /// Those that still wait for an acknowledgement on the dead rail have waited long enough.
+  void wait_on();
+  /// What is on its way to it on the dead rail arrives now or never.
+  void let_arrive(SoftPair& target);
+  /// Some of what it posted arrives after all, unacknowledged.
+  void straggle(SoftPair& from);
+  void fail_device(SoftPair& pair);
+  void raise(ibv_context& context, ibv_event_type type, int port);
+
   /// Carries out what can be.
   void run(SoftPair& pair);
   /// Those that waited for this one's receives or state.
@@ -86,10 +105,17 @@ class Fabric {
   bool readable(const ibv_sge& piece);
   static bool inside(const ibv_mr& region, std::uint64_t address, std::size_t bytes);
 
+  [[nodiscard]] bool is_on_rail(const SoftPair& pair) const;
+  /// Whether the rail is dead for the request that would be next.
+  bool dies(SoftPair& pair);
+  /// false: the target is not ready.
+  bool deliver(SoftPair& pair, Request& request);
+  void finish(SoftPair& pair, const Request& request, ibv_wc_status status);
+
   ibv_wc_status status_of(SoftPair& pair, const Request& request, std::size_t bytes);
 
   /// false: not yet.
-  bool execute(SoftPair& pair, const Request& request);
+  bool execute(SoftPair& pair, Request& request);
 
   void arrive(SoftPair& peer, const Request& request, std::size_t bytes);
 

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "transport/verbs/address.hpp"
+#include "transport/verbs/failover.hpp"
 #include "transport/verbs/filter.hpp"
 #include "transport/verbs/gid.hpp"
 #include "transport/verbs/ring.hpp"
@@ -97,12 +98,21 @@ TEST(VerbsStripe, covers_everything_once_in_aligned_pieces) {
   }
 }
 
-TEST(VerbsStripe, counts_the_pieces_of_all_rounds) {
-  EXPECT_EQ(pieces_on(10, 0, 4), 1u);
-  EXPECT_EQ(pieces_on(10, 1, 4), 0u);
-  EXPECT_EQ(pieces_on(8 * kRoundBytes, 3, 4), 2u);
-  EXPECT_EQ(pieces_on(8 * kRoundBytes + 10, 0, 4), 3u);
-  EXPECT_EQ(pieces_on(8 * kRoundBytes + 10, 3, 4), 2u);
+TEST(VerbsRing, says_in_one_word_what_was_closed) {
+  for (std::uint32_t pair = 0; pair < kMostPairs; ++pair) {
+    const std::uint32_t word = immediate_of(Closed{pair, kHeardMask + 8});
+    EXPECT_EQ(word_of(word), Word::closed);
+    EXPECT_EQ(closed_of(word).pair, pair);
+    EXPECT_EQ(closed_of(word).heard, 7u);
+  }
+}
+
+TEST(VerbsRing, knows_how_far_a_number_is_ahead) {
+  for (const std::uint64_t known : {0ull, 5ull, (1ull << 29) - 1, (1ull << 32) + 3}) {
+    EXPECT_EQ(ahead_of(known, immediate_of(Word::credit, known)), 0u);
+    EXPECT_EQ(ahead_of(known, immediate_of(Word::credit, known + 40)), 40u);
+    EXPECT_GT(ahead_of(known + 1, immediate_of(Word::credit, known)), 1u << 28) << "behind";
+  }
 }
 
 TEST(VerbsRing, puts_header_and_payload_side_by_side) {
@@ -157,7 +167,7 @@ TEST(VerbsAddress, survives_the_way_to_a_peer) {
 }
 
 TEST(VerbsAddress, is_refused_when_it_is_none) {
-  for (const char* bad : {"", "verbs1", "verbs1 a 99", "verbs1 a 1\n1 0 3 zz x", "tcp1 0 10.0.0.1:1"}) {
+  for (const char* bad : {"", "verbs2", "verbs2 a 99", "verbs2 a 1\n1 0 3 zz x", "tcp1 0 10.0.0.1:1"}) {
     EXPECT_FALSE(parse_address(bad)) << bad;
   }
 }

@@ -13,59 +13,13 @@
 #include "base/error.hpp"
 #include "transport/conformance.hpp"
 #include "transport/tcp_pair.hpp"
-#include "transport/verbs_double.hpp"
+#include "transport/verbs_pair.hpp"
 
 namespace tutti {
 namespace {
 
 using ::testing::HasSubstr;
-
-/// Two ranks of this thread.
-class Pair {
- public:
-  explicit Pair(bool zero_copy = false, int queue_pairs = 1,
-                const verbs::Table& table = verbs_double::table()) {
-    std::vector<std::string> addresses;
-    for (const std::size_t rank : {0, 1}) {
-      World& world = worlds[rank];
-      tcp_test::describe_world(world, failures[rank], static_cast<int>(rank));
-      world.settings.verbs_zero_copy = zero_copy;
-      world.settings.verbs_queue_pairs = queue_pairs;
-      transports[rank] = make_verbs_transport(world, table);
-      addresses.push_back(transports[rank]->address());
-    }
-    for (const auto& transport : transports) transport->meet(addresses);
-    const std::array<int, 1> readers = {1};
-    outlet = transports[0]->open_outlet(readers, 0);
-    inlet = transports[1]->open_inlet(0, readers, 0, after_ms(20'000));
-  }
-
-  /// Polls both ranks until `done` or a failure; false: not in 20 s.
-  template <typename Done>
-  [[nodiscard]] bool until(Done done) {
-    const Deadline deadline = after_ms(20'000);
-    while (!done()) {
-      for (const auto& transport : transports) transport->progress();
-      for (const Failure& failure : failures)
-        if (failure.failed()) throw Error(failure.code(), failure.sentence(), failure.rank());
-      if (passed(deadline)) return false;
-      std::this_thread::yield();  // a delayed device has a thread of its own
-    }
-    return true;
-  }
-  void move(std::span<const std::byte> from, std::span<std::byte> to, Tag tag) {
-    const std::uint64_t before = inlet->placed();
-    ASSERT_TRUE(until([&] { return inlet->expect(to.data(), to.size(), tag); }));
-    ASSERT_TRUE(until([&] { return outlet->send(from.data(), from.size(), tag); }));
-    ASSERT_TRUE(until([&] { return inlet->placed() > before; }));
-  }
-
-  std::array<Failure, 2> failures;
-  std::array<World, 2> worlds;
-  std::array<std::unique_ptr<Transport>, 2> transports;
-  std::unique_ptr<Outlet> outlet;
-  std::unique_ptr<Inlet> inlet;
-};
+using verbs_double::Pair;
 
 /// A little of everything: borrowed, leased, placed, bounced and direct messages.
 void talk(Pair& pair) {
@@ -107,7 +61,7 @@ struct Verbs : ::testing::Test {
 
 TEST_F(Verbs, writes_registered_memory_straight_to_its_target) {
   for (const int queue_pairs : {1, 2, 5}) {
-    Pair pair(true, queue_pairs);
+    Pair pair({.zero_copy = true, .queue_pairs = queue_pairs});
     const auto message = conformance::pattern((9 << 20) + 7, 1);
     std::vector<std::byte> source = message, target(message.size());
     pair.transports[0]->add_memory(source.data(), source.size());
@@ -142,7 +96,7 @@ TEST_F(Verbs, fails_whole_and_leaks_nothing_whichever_call_fails) {
       std::string sentence;
       bool over = false;  // what fails in destructors is no failure of anybody's
       try {
-        Pair pair(zero_copy, 2);
+        Pair pair({.zero_copy = zero_copy, .queue_pairs = 2});
         talk(pair);
         over = true;
       } catch (const Error& error) {
@@ -201,7 +155,7 @@ TEST_F(Verbs, is_woken_by_what_comes_while_it_arms) {
     if (const auto now = std::exchange(after_notify, nullptr)) now();
     return result;
   };
-  Pair pair(false, 1, table);
+  Pair pair({}, table);
   const std::byte byte{7};
   ASSERT_TRUE(pair.until([&] { return pair.outlet->send(&byte, 1, 1); }));
   pair.transports[1]->progress();
@@ -257,7 +211,7 @@ TEST_F(Verbs, negotiates_what_the_settings_say) {
 TEST_F(Verbs, loses_nothing_when_the_device_takes_its_time) {
   verbs_double::reset({.devices = 1, .delayed = true});
   for (const bool zero_copy : {false, true}) {
-    Pair pair(zero_copy, 3);
+    Pair pair({.zero_copy = zero_copy, .queue_pairs = 3});
     talk(pair);
   }
   verbs_double::reset();

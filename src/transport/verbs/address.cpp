@@ -8,7 +8,7 @@
 namespace tutti::verbs {
 namespace {
 
-constexpr std::string_view kWord = "verbs1";
+constexpr std::string_view kWord = "verbs2";
 constexpr std::size_t kMostRails = 16;
 
 std::string to_hex(const Gid& gid) {

@@ -9,7 +9,6 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "transport/verbs/filter.hpp"
-#include "transport/verbs/status.hpp"
 
 namespace tutti::verbs {
 namespace {
@@ -144,14 +143,20 @@ Region Device::reg(std::byte* memory, std::size_t bytes, int access) const {
                fmt::format("ibv_reg_mr of {} bytes on {}", bytes, name_));
 }
 
-std::vector<std::string> Device::events() noexcept {
-  std::vector<std::string> sentences;
+std::vector<ibv_async_event> Device::events() noexcept {
+  std::vector<ibv_async_event> events;
   ibv_async_event event{};
   while (table_.get_async_event(context_.get(), &event) == 0) {
-    sentences.push_back(describe(event, name_));
+    events.push_back(event);
     table_.ack_async_event(&event);
   }
-  return sentences;
+  return events;
+}
+
+std::vector<std::shared_ptr<Device>> unique(std::vector<std::shared_ptr<Device>> devices) {
+  std::sort(devices.begin(), devices.end());
+  devices.erase(std::unique(devices.begin(), devices.end()), devices.end());
+  return devices;
 }
 
 std::string Rail::name() const {

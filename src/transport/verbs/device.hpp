@@ -29,8 +29,8 @@ class Device {
 
   /// Registers memory; throws what ibv_reg_mr says.
   [[nodiscard]] Region reg(std::byte* memory, std::size_t bytes, int access) const;
-  /// What the device has reported since the last call, as sentences.
-  [[nodiscard]] std::vector<std::string> events() noexcept;
+  /// What the device has reported since the last call.
+  [[nodiscard]] std::vector<ibv_async_event> events() noexcept;
 
  private:
   const Table& table_;
@@ -40,6 +40,9 @@ class Device {
   ProtectionDomain domain_;
   Completions completions_;
 };
+
+/// Each of them once.
+[[nodiscard]] std::vector<std::shared_ptr<Device>> unique(std::vector<std::shared_ptr<Device>> devices);
 
 struct Rail {
   std::shared_ptr<Device> device;

@@ -4,6 +4,8 @@
 
 #include <sys/socket.h>
 
+#include "transport/verbs/status.hpp"
+
 namespace tutti::verbs {
 
 End::Joint::Joint(End& its_end, unsigned its_index, const Rail& rail, QueuePair::Depth depth,
@@ -22,16 +24,24 @@ End::Joint::~Joint() {
   device->completions().dismiss(place, end.link_.failure());
 }
 
+void End::Joint::received(unsigned, std::uint32_t immediate) noexcept {
+  if (listens()) end.heard(*this, immediate);
+}
+
 void End::Joint::sent(unsigned, std::uint32_t posted) noexcept {
-  if (!pair) return;
+  if (!listens()) return;
   pair->reap(posted);
   end.sent();
+}
+
+void End::Joint::failed(unsigned, const ibv_wc& completion) noexcept {
+  if (listens()) end.failed(*this, completion);
 }
 
 End::End(std::shared_ptr<Station> station, Link link, FileDescriptor lifeline)
     : station_(std::move(station)), link_(std::move(link)), lifeline_(std::move(lifeline)) {
   station_->watcher().watch(lifeline_.get(), *this);
-  station_->enroll();
+  station_->enroll(*this);
 }
 
 End::~End() {
@@ -46,26 +56,56 @@ void End::close() noexcept {
   if (!gone_) station_->watcher().forget(lifeline_.get());
   ::shutdown(lifeline_.get(), SHUT_WR);
   joints_.clear();
-  station_->dismiss();
+  station_->dismiss(*this);
 }
 
 void End::add_pair(const Rail& rail, QueuePair::Depth depth) {
   joints_.push_back(std::make_unique<Joint>(*this, pairs(), rail, depth, station_->world().settings));
+  route_[route_length_++] = static_cast<std::uint8_t>(joints_.back()->index);
+}
+
+Keys End::local_keys(const Registration& memory) noexcept {
+  Keys keys{};
+  for (unsigned i = 0; i < pairs(); ++i) keys[i] = memory.region(*joints_[i]->device)->lkey;
+  return keys;
+}
+
+Keys End::remote_keys(const Registration& memory) noexcept {
+  Keys keys{};
+  for (unsigned i = 0; i < pairs(); ++i) keys[i] = memory.region(*joints_[i]->device)->rkey;
+  return keys;
 }
 
 void End::post(unsigned index) noexcept {
-  if (const int error = pair(index).post(); error != 0) link_.refused("ibv_post_send", pair(index), error);
+  if (const int error = pair(index).post(); error != 0) refused(*joints_[index], "ibv_post_send", error);
 }
 
-void End::receive(unsigned index, unsigned count) noexcept {
-  if (const int error = pair(index).receive(count); error != 0)
-    link_.refused("ibv_post_recv", pair(index), error);
+void End::refused(Joint& joint, const char* call, int error_number) noexcept {
+  if (give_up(same_path(joint), errno_text(error_number))) return;
+  link_.refused(call, *joint.pair, error_number);
 }
 
-void End::failed(unsigned index, const ibv_wc& completion) noexcept {
-  if (!usable() || closed_) return;
+// There are far more receives than immediates that can be on their way.
+void End::heard(Joint& joint, std::uint32_t immediate) noexcept {
+  constexpr unsigned kBatch = 16;
+  heard_ = true;
+  ++joint.heard;
+  joint.pair->received();
+  if (++joint.unready == kBatch) {
+    joint.unready = 0;
+    if (const int error = joint.pair->receive(kBatch); error != 0) refused(joint, "ibv_post_recv", error);
+  }
+  if (word_of(immediate) == Word::closed) return peer_closed(immediate);
+  received(immediate);
+}
+
+void End::failed(Joint& joint, const ibv_wc& completion) noexcept {
+  if (Ticket::unpack(completion.wr_id).receive) joint.pair->received();
+  const bool of_rail = is_of_rail(completion.status);
+  if (!usable() || closed_ || (of_rail && joint.state != Joint::State::serves)) return;
   if (peer_has_left()) return leave();  // its device answers no more, and that is all
-  link_.completion_failed(pair(index), completion);
+  if (of_rail && give_up(same_path(joint), words(completion.status))) return;
+  link_.completion_failed(*joint.pair, completion);
 }
 
 bool End::peer_has_left() const noexcept {

@@ -22,14 +22,16 @@ struct EndDescription {
   std::uint32_t pairs = 0;
   std::uint64_t memory = 0;  // the writer's adverts, the reader's ring
   std::uint64_t memory_bytes = 0;
-  std::uint32_t memory_key = 0;
   std::uint32_t answer = 0;  // 0: an offer
+  std::uint32_t unused = 0;
+  Keys memory_keys{};  // by queue pair
   struct Pair {
     PairAddress address;
     std::uint16_t own_rail = 0, peers_rail = 0;  // as the writer sees it
   } pair[kMostPairs];
 };
-static_assert(sizeof(EndDescription) == 56 + 12 * kMostPairs, "no padding: every byte is signed");
+static_assert(sizeof(EndDescription) == 56 + (sizeof(std::uint32_t) + 12) * kMostPairs,
+              "no padding: every byte is signed");
 
 using EndBytes = std::array<std::byte, sizeof(EndDescription) + sizeof(Digest)>;
 

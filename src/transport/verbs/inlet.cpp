@@ -9,10 +9,17 @@
 namespace tutti::verbs {
 namespace {
 
-// A receive for each parcel that can be on its way, anew before the parcel is given back.
-constexpr QueuePair::Depth kRingDepth{kParcels, 2 * kParcels};
-constexpr QueuePair::Depth kOtherDepth{1, kParcels};
-constexpr unsigned kOtherBatch = 16;  // receives posted anew at once, of the other queue pairs
+// Receives for all parcels that can be on their way and as many stripes; should more come, the device lets
+// them wait. Any queue pair may become the carrier.
+constexpr unsigned kReserve = QueuePair::kReserve;
+constexpr QueuePair::Depth kDepth{kParcels + kReserve, 2 * kParcels + kReserve};
+
+std::vector<std::shared_ptr<Device>> devices_of(const Station& station, const EndDescription& offer) {
+  std::vector<std::shared_ptr<Device>> devices;
+  for (unsigned i = 0; i < offer.pairs; ++i)
+    devices.push_back(station.rails()[offer.pair[i].peers_rail].device);
+  return unique(std::move(devices));
+}
 
 /// Credits are given in quarters of the ring; where it holds fewer slots the writer might then wait in vain.
 std::size_t batch_of(std::size_t ring, int slots) {
@@ -28,18 +35,20 @@ VerbsInlet::VerbsInlet(std::shared_ptr<Station> station, Link link, FileDescript
       End(std::move(station), std::move(link), std::move(lifeline)),
       slot_bytes_(station_->world().settings.verbs_slot_bytes),
       walk_(ring_bytes(slot_bytes_, station_->world().settings.verbs_slots)),
-      ring_(*station_->rails()[offer.pair[0].peers_rail].device, walk_.capacity(),
-            IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE, "the ring of " + link_.peer_text()),
-      outbox_(*station_->rails()[offer.pair[0].peers_rail].device, kAdverts * sizeof(Advert),
-              IBV_ACCESS_LOCAL_WRITE, "adverts to " + link_.peer_text()),
+      ring_(devices_of(*station_, offer), walk_.capacity(), IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE,
+            "the ring of " + link_.peer_text()),
+      outbox_(devices_of(*station_, offer), kAdverts * sizeof(Advert), IBV_ACCESS_LOCAL_WRITE,
+              "adverts to " + link_.peer_text()),
       adverts_address_(offer.memory),
-      adverts_key_(offer.memory_key),
+      adverts_keys_(offer.memory_keys),
       return_bytes_(batch_of(walk_.capacity(), station_->world().settings.verbs_slots)) {
   for (unsigned i = 0; i < offer.pairs; ++i) {
-    add_pair(station_->rails()[offer.pair[i].peers_rail], i == 0 ? kRingDepth : kOtherDepth);
+    add_pair(station_->rails()[offer.pair[i].peers_rail], kDepth);
     pair(i).connect(offer.pair[i].address, peer.rails[offer.pair[i].own_rail].port, link_.peer_text(),
                     station_->world().settings);
   }
+  outbox_keys_ = local_keys(outbox_.registration());
+  peers_memory_ = {adverts_address_, &adverts_keys_};
   answer(offer);
 }
 
@@ -53,7 +62,7 @@ void VerbsInlet::answer(const EndDescription& offer) {
   own.answer = 1;
   own.memory = reinterpret_cast<std::uintptr_t>(ring_.data());
   own.memory_bytes = walk_.capacity();
-  own.memory_key = ring_.remote_key();
+  own.memory_keys = remote_keys(ring_.registration());
   for (unsigned i = 0; i < offer.pairs; ++i) own.pair[i].address = pair(i).address();
   const EndBytes bytes = encode(own, station_->world().sign);
   if (tcp::write_some(lifeline_.get(), bytes.data(), bytes.size()).broken()) leave();
@@ -70,12 +79,13 @@ void VerbsInlet::hear() noexcept {
 }
 
 bool VerbsInlet::pump() noexcept {
-  if (owed_ && usable()) give_back();
+  rescue();
+  if (owed_ && flowing()) give_back();
   if (!writer_ready_ && usable()) hear();
   place_expected();
   advertise();
   look_for_peer();
-  return !link_.broken() && (gone() || owed_ || advertised_ != expected_);
+  return !link_.broken() && (gone() || owed_ || !flowing() || advertised_ != expected_);
 }
 
 std::optional<std::string> VerbsInlet::due() const noexcept {
@@ -87,12 +97,16 @@ std::optional<std::string> VerbsInlet::due() const noexcept {
 
 // Parcels.
 
-void VerbsInlet::received(unsigned index, std::uint32_t immediate) noexcept {
-  if (index == 0) {
+void VerbsInlet::received(std::uint32_t immediate) noexcept {
+  if (word_of(immediate) == Word::stripe) {
+    const std::uint32_t which = ahead_of(messages_, immediate);
+    if (which >= expected_ - placed_) return link_.out_of_order(immediate);
+    ++expected(placed_ + which).stripes;
+  } else {
+    if (word_of(immediate) > Word::placed || ahead_of(arrived_, immediate) != 0)
+      return link_.out_of_order(immediate);
     TUTTI_ASSERT(arrived_ - taken_ < kParcels, arrived_, taken_);
-    kinds_[arrived_++ % kParcels] = kind_of(immediate);
-  } else if (++pieces_come_[index] % kOtherBatch == 0) {
-    receive(index, kOtherBatch);
+    kinds_[arrived_++ % kParcels] = word_of(immediate);
   }
   if (placed_ != expected_) place_expected();
 }
@@ -127,14 +141,12 @@ void VerbsInlet::take(const RingWalk::Place& place) noexcept {
 }
 
 void VerbsInlet::give_back() noexcept {
-  owed_ = !pair(0).room(1);
-  if (!usable() || owed_) return station_->start(*this);
-  receive(0, static_cast<unsigned>(taken_ - returned_));
+  owed_ = !flowing() || !pair(carrier()).room(1);
+  if (owed_) return station_->start(*this);
   returned_ = taken_;
   returned_position_ = walk_.position();
-  pair(0).write_and_tell({}, {adverts_address_, adverts_key_},
-                         static_cast<std::uint32_t>(returned_) & ~kAdvertBit);
-  post(0);
+  pair(carrier()).write_and_tell({}, peers_memory_, immediate_of(Word::credit, returned_));
+  post(carrier());
 }
 
 // Borrowing.
@@ -148,7 +160,7 @@ const std::byte* VerbsInlet::borrow(std::size_t bytes, Tag tag) noexcept {
     asked_bytes_ = bytes;
     asked_tag_ = tag;
     if (placed_ != expected_ || taken_ == arrived_) return nullptr;
-    if (next_kind() != Parcel::whole || !matches(place, bytes, tag)) return mismatch(bytes, tag), nullptr;
+    if (next_kind() != Word::whole || !matches(place, bytes, tag)) return mismatch(bytes, tag), nullptr;
     given_ = true;
   }
   return ring_.data() + place.offset + payload_offset(bytes);

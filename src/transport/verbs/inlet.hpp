@@ -34,16 +34,18 @@ class VerbsInlet final : public Inlet, private End {
     Tag tag = 0;
     std::size_t moved = 0;
     bool advertised = false;
+    Stripes stripes = 0;  // that have come
   };
 
   [[nodiscard]] bool pump() noexcept override;
   void hear() noexcept override;
   [[nodiscard]] std::optional<std::string> due() const noexcept override;
-  void received(unsigned index, std::uint32_t immediate) noexcept override;
+  void received(std::uint32_t immediate) noexcept override;
+  [[nodiscard]] bool established() const noexcept override { return writer_ready_; }
 
   void answer(const EndDescription& offer);
   [[nodiscard]] Expected& expected(std::uint64_t index) noexcept { return expected_ring_[index % kQueued]; }
-  [[nodiscard]] Parcel next_kind() const noexcept { return kinds_[taken_ % kParcels]; }
+  [[nodiscard]] Word next_kind() const noexcept { return kinds_[taken_ % kParcels]; }
   [[nodiscard]] const Header* header_at(std::size_t offset) const noexcept;
   [[nodiscard]] bool matches(const RingWalk::Place& place, std::size_t bytes, Tag tag) const noexcept;
   void mismatch(std::size_t bytes, Tag tag) noexcept;
@@ -52,7 +54,7 @@ class VerbsInlet final : public Inlet, private End {
 
   void place_expected() noexcept;
   [[nodiscard]] bool place_parcel(Expected& front) noexcept;
-  [[nodiscard]] bool pieces_are_here(const Expected& front) noexcept;
+  [[nodiscard]] bool stripes_are_here(const Expected& front) const noexcept;
   void advertise() noexcept;
   [[nodiscard]] bool wants_advert(const Expected& message) noexcept;
   [[nodiscard]] bool send_advert(std::uint64_t index) noexcept;
@@ -61,15 +63,16 @@ class VerbsInlet final : public Inlet, private End {
   RingWalk walk_;
   PinnedMemory ring_;
   PinnedMemory outbox_;  // adverts on their way
+  Keys outbox_keys_{};   // ours
   std::uint64_t adverts_address_ = 0;
-  std::uint32_t adverts_key_ = 0;
+  Keys adverts_keys_{};  // the peer's
   bool writer_ready_ = false;
 
   std::uint64_t arrived_ = 0, taken_ = 0, returned_ = 0;  // parcels
   std::uint64_t returned_position_ = 0;
   bool owed_ = false;               // to be given back once the send queue has room
   const std::size_t return_bytes_;  // so much is given back at once
-  std::array<Parcel, kParcels> kinds_{};
+  std::array<Word, kParcels> kinds_{};
 
   std::uint64_t messages_ = 0;  // taken out, borrowed and expected ones
   bool asked_ = false, given_ = false;
@@ -78,8 +81,6 @@ class VerbsInlet final : public Inlet, private End {
 
   std::array<Expected, kQueued> expected_ring_;
   std::uint64_t expected_ = 0, advertised_ = 0, placed_ = 0;
-  std::uint64_t adverts_sent_ = 0, adverts_over_ = 0;
-  std::array<std::uint64_t, kMostPairs> pieces_come_{}, pieces_used_{};  // by queue pair
 };
 
 }  // namespace tutti::verbs

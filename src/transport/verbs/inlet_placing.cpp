@@ -17,7 +17,7 @@ constexpr std::size_t kAdvertised = 8 << 10;
 bool VerbsInlet::expect(std::byte* target, std::size_t bytes, Tag tag) noexcept {
   TUTTI_ASSERT(!asked_, bytes, tag);
   if (link_.broken() || expected_ - placed_ == kQueued) return false;
-  expected(expected_++) = {target, bytes, tag, 0, false};
+  expected(expected_++) = {target, bytes, tag, 0, false, 0};
   place_expected();
   advertise();
   if (advertised_ != expected_ || gone()) station_->start(*this);
@@ -29,7 +29,6 @@ void VerbsInlet::place_expected() noexcept {
     Expected& front = expected(placed_);
     if (!place_parcel(front)) return;
     if (front.moved < front.bytes) continue;
-    if (front.advertised) ++adverts_over_;
     ++messages_;
     ++placed_;
     advertised_ = std::max(advertised_, placed_);
@@ -38,29 +37,28 @@ void VerbsInlet::place_expected() noexcept {
 
 /// false: not all of it is here.
 bool VerbsInlet::place_parcel(Expected& front) noexcept {
-  const Parcel kind = next_kind();
-  if (kind == Parcel::placed && !pieces_are_here(front)) return false;
+  const Word kind = next_kind();
+  if (kind == Word::placed && !stripes_are_here(front)) return false;
   const bool long_one = front.bytes > slot_bytes_;
-  const std::size_t payload = kind == Parcel::placed ? 0 : std::min(front.bytes - front.moved, slot_bytes_);
+  const std::size_t payload = kind == Word::placed ? 0 : std::min(front.bytes - front.moved, slot_bytes_);
   const RingWalk::Place place = walk_.next(payload);
-  const bool possible = kind == Parcel::placed ? front.advertised : (kind == Parcel::piece) == long_one;
+  const bool possible = kind == Word::placed ? front.advertised : (kind == Word::piece) == long_one;
   if (!possible || !matches(place, front.bytes, front.tag)) {
     mismatch(front.bytes, front.tag);
     return false;
   }
   if (payload > 0)
     std::memcpy(front.target + front.moved, ring_.data() + place.offset + payload_offset(payload), payload);
-  front.moved = kind == Parcel::placed ? front.bytes : front.moved + payload;
+  front.moved = kind == Word::placed ? front.bytes : front.moved + payload;
   take(place);
   return true;
 }
 
-/// Those that other queue pairs than the ring's carried.
-bool VerbsInlet::pieces_are_here(const Expected& front) noexcept {
-  for (unsigned i = 1; i < pairs(); ++i)
-    if (pieces_come_[i] - pieces_used_[i] < pieces_on(front.bytes, i, pairs())) return false;
-  for (unsigned i = 1; i < pairs(); ++i) pieces_used_[i] += pieces_on(front.bytes, i, pairs());
-  return true;
+/// Those that went beside the carrier; the parcel says how many.
+bool VerbsInlet::stripes_are_here(const Expected& front) const noexcept {
+  Stripes stripes = 0;
+  std::memcpy(&stripes, ring_.data() + walk_.next(0).offset + kHeaderOffset - sizeof stripes, sizeof stripes);
+  return front.stripes >= stripes;
 }
 
 bool VerbsInlet::wants_advert(const Expected& message) noexcept {
@@ -70,7 +68,7 @@ bool VerbsInlet::wants_advert(const Expected& message) noexcept {
 }
 
 void VerbsInlet::advertise() noexcept {
-  if (!usable()) return;
+  if (!flowing()) return;
   for (; advertised_ != expected_; ++advertised_) {
     if (!wants_advert(expected(advertised_))) continue;
     if (!writer_ready_ || !send_advert(advertised_)) return;
@@ -78,7 +76,7 @@ void VerbsInlet::advertise() noexcept {
 }
 
 bool VerbsInlet::send_advert(std::uint64_t index) noexcept {
-  if (adverts_sent_ - adverts_over_ == kAdverts || !pair(0).room(1)) return false;
+  if (index - placed_ >= kAdverts || !flowing() || !pair(carrier()).room(1)) return false;
   Expected& message = expected(index);
   Advert advert;
   advert.number = messages_ + (index - placed_);
@@ -86,15 +84,15 @@ bool VerbsInlet::send_advert(std::uint64_t index) noexcept {
   advert.tag = message.tag;
   if (const Registration* const memory = station_->registrations().find(message.target, message.bytes)) {
     advert.address = reinterpret_cast<std::uintptr_t>(message.target);
-    for (unsigned i = 0; i < pairs(); ++i) advert.keys[i] = memory->region(*pair(i).rail().device)->rkey;
+    advert.keys = remote_keys(*memory);
   }
   message.advertised = true;
-  const std::size_t offset = adverts_sent_++ % kAdverts * sizeof advert;
+  const std::size_t offset = advert.number % kAdverts * sizeof advert;
   std::memcpy(outbox_.data() + offset, &advert, sizeof advert);
-  pair(0).write_and_tell({outbox_.data() + offset, outbox_.local_key(), sizeof advert},
-                         {adverts_address_ + offset, adverts_key_},
-                         kAdvertBit | (static_cast<std::uint32_t>(adverts_sent_) & ~kAdvertBit));
-  post(0);
+  pair(carrier()).write_and_tell({outbox_.data() + offset, &outbox_keys_, sizeof advert},
+                                 {adverts_address_ + offset, &adverts_keys_},
+                                 immediate_of(Word::advert, advert.number));
+  post(carrier());
   return true;
 }
 

@@ -34,6 +34,31 @@ void Link::refused(const char* call, const QueuePair& pair, int error_number) no
                    pair.address().number, peer_text_, lane_, errno_text(error_number)));
 }
 
+std::string Link::text() const {
+  return fmt::format("rank {}'s connection with {} (lane {})", rank_, peer_text_, lane_);
+}
+
+void Link::no_rail_left(const QueuePair& pair) noexcept {
+  suspect(fmt::format(
+      "{} gave up its queue pair {} towards {} on rank {} (lane {}), and there is no other rail: look "
+      "at what rank {} logged last",
+      peer_text_, pair.peer().number, pair.rail().name(), rank_, lane_, peer_));
+}
+
+void Link::acknowledged_but_lost(const QueuePair& pair) noexcept {
+  fail(Code::remote_error, peer_,
+       fmt::format(
+           "{}: the peer's device failed after it had acknowledged data on {} that its rank never got (queue "
+           "pair {}): it cannot be sent again",
+           text(), pair.rail().name(), pair.address().number));
+}
+
+void Link::out_of_order(std::uint32_t immediate) noexcept {
+  fail(Code::internal_error, peer_,
+       fmt::format("{}: the word {:#010x} came out of order; this is a fault of tutti or of a device", text(),
+                   immediate));
+}
+
 void Link::set_up_failed(const std::string& why) noexcept {
   fail(Code::remote_error, peer_,
        fmt::format("the RDMA connection from rank {} to {} (lane {}) cannot be set up: {}", rank_, peer_text_,

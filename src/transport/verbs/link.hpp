@@ -20,6 +20,8 @@ class Link {
         peer_text_(std::move(peer_text)) {}
 
   [[nodiscard]] const std::string& peer_text() const noexcept { return peer_text_; }
+  /// "rank 2's connection with rank 3 (node7) (lane 0)"
+  [[nodiscard]] std::string text() const;
   [[nodiscard]] int peer() const noexcept { return peer_; }
   [[nodiscard]] Failure& failure() const noexcept { return failure_; }
 
@@ -29,6 +31,12 @@ class Link {
   // Each reports into World::failure and breaks the connection.
   void completion_failed(const QueuePair& pair, const ibv_wc& completion) noexcept;
   void refused(const char* call, const QueuePair& pair, int error_number) noexcept;
+  /// The peer has given up the last queue pair.
+  void no_rail_left(const QueuePair& pair) noexcept;
+  /// A device had acknowledged what did not reach its rank.
+  void acknowledged_but_lost(const QueuePair& pair) noexcept;
+  /// A parcel, or a part of a message, that is not the next.
+  void out_of_order(std::uint32_t immediate) noexcept;
   void set_up_failed(const std::string& why) noexcept;
   /// The peer has gone while something was due.
   void lost(const std::string& due) noexcept;

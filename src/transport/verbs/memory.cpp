@@ -18,14 +18,14 @@ Mapping fresh_pages(std::size_t bytes, const std::string& what) {
 
 }  // namespace
 
-PinnedMemory::PinnedMemory(const Device& device, std::size_t bytes, int access, const std::string& what)
-    : mapping_(fresh_pages(bytes, what)), region_(device.reg(mapping_.data(), mapping_.bytes(), access)) {}
+PinnedMemory::PinnedMemory(std::span<const std::shared_ptr<Device>> devices, std::size_t bytes, int access,
+                           const std::string& what)
+    : mapping_(fresh_pages(bytes, what)), registration_(devices, mapping_.data(), mapping_.bytes(), access) {}
 
 Registration::Registration(std::span<const std::shared_ptr<Device>> devices, std::byte* memory,
-                           std::size_t bytes)
+                           std::size_t bytes, int access)
     : begin_(memory), end_(memory + bytes) {
-  for (const auto& device : devices)
-    parts_.push_back({device, device->reg(memory, bytes, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE)});
+  for (const auto& device : devices) parts_.push_back({device, device->reg(memory, bytes, access)});
 }
 
 const ibv_mr* Registration::region(const Device& device) const noexcept {

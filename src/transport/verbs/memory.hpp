@@ -11,25 +11,12 @@
 
 namespace tutti::verbs {
 
-/// Fresh zeroed pages, registered with one device for as long as it lives.
-class PinnedMemory {
- public:
-  /// Throws system_error; `what` for its sentence, "the ring towards rank 3".
-  PinnedMemory(const Device& device, std::size_t bytes, int access, const std::string& what);
-  [[nodiscard]] std::byte* data() const noexcept { return mapping_.data(); }
-  [[nodiscard]] std::size_t bytes() const noexcept { return mapping_.bytes(); }
-  [[nodiscard]] std::uint32_t local_key() const noexcept { return region_->lkey; }
-  [[nodiscard]] std::uint32_t remote_key() const noexcept { return region_->rkey; }
-
- private:
-  Mapping mapping_;
-  Region region_;
-};
-
-/// A range of the user's, registered with every device that there is. Its owner keeps it mapped.
+/// A range registered with several devices. Its owner keeps it mapped.
 class Registration {
  public:
-  Registration(std::span<const std::shared_ptr<Device>> devices, std::byte* memory, std::size_t bytes);
+  /// Throws what ibv_reg_mr says.
+  Registration(std::span<const std::shared_ptr<Device>> devices, std::byte* memory, std::size_t bytes,
+               int access);
   [[nodiscard]] bool covers(const std::byte* data, std::size_t bytes) const noexcept {
     return data >= begin_ && data + bytes <= end_;
   }
@@ -49,11 +36,26 @@ class Registration {
   std::vector<Part> parts_;
 };
 
+/// Fresh zeroed pages, registered with these devices for as long as they live.
+class PinnedMemory {
+ public:
+  /// Throws system_error; `what` for its sentence, "the ring towards rank 3".
+  PinnedMemory(std::span<const std::shared_ptr<Device>> devices, std::size_t bytes, int access,
+               const std::string& what);
+  [[nodiscard]] std::byte* data() const noexcept { return mapping_.data(); }
+  [[nodiscard]] std::size_t bytes() const noexcept { return mapping_.bytes(); }
+  [[nodiscard]] const Registration& registration() const noexcept { return registration_; }
+
+ private:
+  Mapping mapping_;
+  Registration registration_;
+};
+
 /// What is registered. Explicit only: a range stays until it is taken back.
 class Registrations {
  public:
   void add(std::span<const std::shared_ptr<Device>> devices, std::byte* memory, std::size_t bytes) {
-    known_.emplace_back(devices, memory, bytes);
+    known_.emplace_back(devices, memory, bytes, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
   }
   void remove(const std::byte* memory, std::size_t bytes) noexcept;
   /// nullptr: not all of it is registered.

@@ -14,8 +14,25 @@ namespace {
 
 // As many requests as parcels can be on their way, twice: those that the reader has given back stay in the
 // queue until a completion is looked at. The reader's words: a credit for each parcel at worst, and adverts.
-constexpr QueuePair::Depth kRingDepth{2 * kParcels, kParcels + 4 * kAdverts};
-constexpr QueuePair::Depth kOtherDepth{kParcels, 1};
+// Any queue pair may become the carrier.
+constexpr unsigned kReserve = QueuePair::kReserve;
+constexpr QueuePair::Depth kDepth{2 * kParcels + kReserve, kParcels + 4 * kAdverts + kReserve};
+
+/// As many queue pairs as the settings say, and one more where they would all be on one rail though there are
+/// others. One after the other.
+std::vector<RailPair> spread(std::span<const RailPair> rails, const Settings& settings) {
+  auto count = static_cast<std::size_t>(settings.verbs_queue_pairs);
+  if (count == 1 && rails.size() > 1 && settings.verbs_failover) count = 2;
+  std::vector<RailPair> pairs;
+  for (std::size_t i = 0; i < count; ++i) pairs.push_back(rails[i % rails.size()]);
+  return pairs;
+}
+
+std::vector<std::shared_ptr<Device>> devices_of(const Station& station, std::span<const RailPair> pairs) {
+  std::vector<std::shared_ptr<Device>> devices;
+  for (const RailPair& pair : pairs) devices.push_back(station.rails()[pair.own].device);
+  return unique(std::move(devices));
+}
 
 std::uint64_t random_number() {
   std::random_device random;
@@ -30,10 +47,11 @@ VerbsOutlet::VerbsOutlet(std::shared_ptr<Station> station, Link link, FileDescri
       End(std::move(station), std::move(link), std::move(lifeline)),
       peer_(peer),
       slot_bytes_(slot_bytes()),
-      staging_(*station_->rails()[rails.front().own].device,
+      width_(static_cast<unsigned>(station_->world().settings.verbs_queue_pairs)),
+      staging_(devices_of(*station_, spread(rails, station_->world().settings)),
                ring_bytes(slot_bytes_, station_->world().settings.verbs_slots), IBV_ACCESS_LOCAL_WRITE,
                "the slots towards " + link_.peer_text()),
-      adverts_(*station_->rails()[rails.front().own].device, kAdverts * sizeof(Advert),
+      adverts_(devices_of(*station_, spread(rails, station_->world().settings)), kAdverts * sizeof(Advert),
                IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE, "the adverts of " + link_.peer_text()),
       walk_(ring_bytes(slot_bytes_, station_->world().settings.verbs_slots)) {
   const World& world = station_->world();
@@ -42,16 +60,18 @@ VerbsOutlet::VerbsOutlet(std::shared_ptr<Station> station, Link link, FileDescri
   offer_.writer = world.rank;
   offer_.reader = link_.peer();
   offer_.lane = lane;
-  offer_.pairs = static_cast<std::uint32_t>(world.settings.verbs_queue_pairs);
+  const std::vector<RailPair> pairs = spread(rails, world.settings);
+  offer_.pairs = static_cast<std::uint32_t>(pairs.size());
   offer_.memory = reinterpret_cast<std::uintptr_t>(adverts_.data());
   offer_.memory_bytes = adverts_.bytes();
-  offer_.memory_key = adverts_.remote_key();
   for (unsigned i = 0; i < offer_.pairs; ++i) {
-    const RailPair& rail = rails[i % rails.size()];
-    add_pair(station_->rails()[rail.own], i == 0 ? kRingDepth : kOtherDepth);
+    const RailPair& rail = pairs[i];
+    add_pair(station_->rails()[rail.own], kDepth);
     offer_.pair[i] = {pair(i).address(), static_cast<std::uint16_t>(rail.own),
                       static_cast<std::uint16_t>(rail.peers)};
   }
+  offer_.memory_keys = remote_keys(adverts_.registration());
+  staging_keys_ = local_keys(staging_.registration());
   station_->start(*this);
 }
 
@@ -97,7 +117,8 @@ void VerbsOutlet::finish_set_up(const EndDescription& answer) {
     pair(i).connect(answer.pair[i].address, peer_.rails[offer_.pair[i].peers_rail].port, link_.peer_text(),
                     station_->world().settings);
   ring_address_ = answer.memory;
-  ring_key_ = answer.memory_key;
+  ring_keys_ = answer.memory_keys;
+  peers_memory_ = {ring_address_, &ring_keys_};
   connected_ = true;
   const std::byte ready{1};  // the reader's adverts may come
   if (tcp::write_some(lifeline_.get(), &ready, 1).broken()) leave();
@@ -108,14 +129,14 @@ void VerbsOutlet::finish_set_up(const EndDescription& answer) {
 bool VerbsOutlet::fits(const RingWalk::Place& place, unsigned requests) noexcept {
   const std::uint64_t tail = released_ == 0 ? 0 : ends_[(released_ - 1) % kParcels];
   const bool room = parcels_ - released_ < kParcels && place.end - tail <= walk_.capacity();
-  if (room && pair(0).room(requests)) return true;
+  if (room && pair(carrier()).room(requests)) return true;
   refused_ = true;
   return false;
 }
 
 std::byte* VerbsOutlet::lease(std::size_t bytes) noexcept {
   TUTTI_ASSERT(bytes <= slot_bytes_, bytes);
-  if (!connected_ || !usable() || unposted_ != last_) {
+  if (!connected_ || !flowing() || unposted_ != last_) {
     refused_ = true;
     return nullptr;
   }
@@ -126,52 +147,52 @@ std::byte* VerbsOutlet::lease(std::size_t bytes) noexcept {
 
 void VerbsOutlet::commit(std::size_t bytes, Tag tag) noexcept {
   if (link_.broken()) return;
-  launch(leased_, bytes, {bytes, tag, static_cast<std::uint32_t>(sent_)}, Parcel::whole, nullptr);
+  launch(leased_, bytes, {bytes, tag, static_cast<std::uint32_t>(sent_)}, Word::whole, nullptr);
   ++sent_;
 }
 
 /// `from`: a registered message whose next bytes the device takes from where they lie; else the payload is in
 /// the staging memory.
-void VerbsOutlet::launch(const RingWalk::Place& place, std::size_t payload, const Header& header, Parcel kind,
+void VerbsOutlet::launch(const RingWalk::Place& place, std::size_t payload, const Header& header, Word kind,
                          const Message* from) noexcept {
   std::size_t before =
       payload > kSmallBytes ? 0 : (payload + 7) / 8 * 8;  // of the write, in front of the header
   if (from != nullptr && payload > 0) {
-    const ibv_mr* const region = from->memory->region(*pair(0).rail().device);
-    pair(0).write({from->data + from->moved, region->lkey, static_cast<std::uint32_t>(payload)},
-                  {ring_address_ + place.offset + payload_offset(payload), ring_key_});
+    pair(carrier()).write({from->data + from->moved, &from->keys, static_cast<std::uint32_t>(payload)},
+                          {ring_address_ + place.offset + payload_offset(payload), &ring_keys_});
     before = 0;
     payload = 0;
   }
   collect_header(place, payload, header, kind, before);
-  if (from != nullptr) pair(0).signal();
+  if (from != nullptr) pair(carrier()).signal();
   refused_ = false;
-  post(0);
+  post(carrier());
 }
 
 /// The write of a header and the payload beside it, as the next parcel.
 void VerbsOutlet::collect_header(const RingWalk::Place& place, std::size_t payload, const Header& header,
-                                 Parcel kind, std::size_t before) noexcept {
+                                 Word kind, std::size_t before) noexcept {
   const std::size_t begin = place.offset + kHeaderOffset - before;
   std::memcpy(staging_.data() + place.offset + kHeaderOffset, &header, sizeof header);
   const std::size_t behind = payload > kSmallBytes ? payload : 0;
-  pair(0).write_and_tell({staging_.data() + begin, staging_.local_key(),
-                          static_cast<std::uint32_t>(before + sizeof header + behind)},
-                         {ring_address_ + begin, ring_key_}, immediate_of(kind, parcels_));
+  pair(carrier()).write_and_tell(
+      {staging_.data() + begin, &staging_keys_, static_cast<std::uint32_t>(before + sizeof header + behind)},
+      {ring_address_ + begin, &ring_keys_}, immediate_of(kind, parcels_));
   walk_.pass(place);
   ends_[parcels_++ % kParcels] = place.end;
 }
 
-void VerbsOutlet::received(unsigned, std::uint32_t immediate) noexcept {
-  if ((immediate & kAdvertBit) != 0)
-    ++adverts_come_;
-  else
-    released_ += (immediate - static_cast<std::uint32_t>(released_)) & ~kAdvertBit;
+// What comes may be said again, and be old.
+void VerbsOutlet::received(std::uint32_t immediate) noexcept {
   refused_ = false;
-  constexpr unsigned kBatch = 16;
-  if (++heard_ == kBatch) {
-    receive(0, kBatch);
-    heard_ = 0;
+  if (word_of(immediate) == Word::advert) {
+    const std::size_t place = immediate % kAdverts;
+    Advert advert;
+    std::memcpy(&advert, adverts_.data() + place * sizeof advert, sizeof advert);
+    if (ahead_of(advert.number, immediate) == 0) adverts_come_[place] = advert.number + 1;
+  } else if (const std::uint32_t more = ahead_of(released_, immediate);
+             word_of(immediate) == Word::credit && more <= parcels_ - released_) {
+    released_ += more;
   }
 }
 
@@ -179,9 +200,10 @@ void VerbsOutlet::received(unsigned, std::uint32_t immediate) noexcept {
 
 bool VerbsOutlet::pump() noexcept {
   if (!connected_ && usable()) hear();
-  if (connected_ && usable()) push();
+  rescue();
+  if (connected_ && flowing()) push();
   look_for_peer();
-  return !link_.broken() && (!connected_ || gone() || unposted_ != last_);
+  return !link_.broken() && (!connected_ || gone() || !flowing() || unposted_ != last_);
 }
 
 std::optional<std::string> VerbsOutlet::due() const noexcept {
@@ -198,14 +220,14 @@ void VerbsOutlet::linger() noexcept {
   constexpr int kNap_ms = 10;
   const auto over = [&] {
     for (unsigned i = 0; i < pairs(); ++i)
-      if (pair(i).reaped() != pair(i).posted()) return false;
-    return true;
+      if (serves(i) && pair(i).reaped() != pair(i).posted()) return false;
+    return flowing();
   };
   if (!connected_ || !usable() || link_.failure().failed()) return;
   station_->progress();
   for (unsigned i = 0; i < pairs() && !over(); ++i) {
-    if (!pair(i).room(1)) continue;
-    pair(i).write({}, {ring_address_, ring_key_});  // nothing, but after everything
+    if (!serves(i) || !pair(i).room(1)) continue;
+    pair(i).write({}, peers_memory_);  // nothing, but after everything
     pair(i).signal();
     post(i);
   }

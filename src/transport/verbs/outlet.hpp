@@ -40,22 +40,26 @@ class VerbsOutlet final : public Outlet, private End {
     std::uint64_t number = 0;
     std::size_t moved = 0;
     bool begun = false;
-    const Registration* memory = nullptr;            // none: it is copied
+    bool registered = false;                         // else it is copied
+    Keys keys{};                                     // of that memory
     Advert advert;                                   // address 0: into the ring
+    Stripes stripes = 0;                             // that told of themselves
     std::array<std::uint32_t, kMostPairs> posted{};  // by pair: acknowledged when these requests are
   };
 
   [[nodiscard]] bool pump() noexcept override;
   void hear() noexcept override;
   [[nodiscard]] std::optional<std::string> due() const noexcept override;
-  void received(unsigned index, std::uint32_t immediate) noexcept override;
+  void received(std::uint32_t immediate) noexcept override;
   void sent() noexcept override;
+  [[nodiscard]] bool established() const noexcept override { return connected_; }
+  void moved(unsigned to) noexcept override;
 
   void finish_set_up(const EndDescription& answer);
   [[nodiscard]] bool fits(const RingWalk::Place& place, unsigned requests) noexcept;
-  void launch(const RingWalk::Place& place, std::size_t payload, const Header& header, Parcel kind,
+  void launch(const RingWalk::Place& place, std::size_t payload, const Header& header, Word kind,
               const Message* from) noexcept;
-  void collect_header(const RingWalk::Place& place, std::size_t payload, const Header& header, Parcel kind,
+  void collect_header(const RingWalk::Place& place, std::size_t payload, const Header& header, Word kind,
                       std::size_t before) noexcept;
 
   [[nodiscard]] Message& message(std::uint64_t index) noexcept { return messages_[index % kQueued]; }
@@ -64,12 +68,14 @@ class VerbsOutlet final : public Outlet, private End {
   [[nodiscard]] bool begin(Message& message) noexcept;
   [[nodiscard]] bool advance_in_ring(Message& message) noexcept;
   [[nodiscard]] bool advance_directly(Message& message) noexcept;
+  void post_round(Message& message, std::size_t bytes, unsigned width) noexcept;
   void note_posted(Message& message) noexcept;
   [[nodiscard]] bool acknowledged(const Message& message) noexcept;
   void linger() noexcept;
 
   const Address& peer_;
   const std::size_t slot_bytes_;
+  const unsigned width_;  // so many queue pairs share a large message
   PinnedMemory staging_;
   PinnedMemory adverts_;
   EndDescription offer_;
@@ -78,17 +84,17 @@ class VerbsOutlet final : public Outlet, private End {
   bool refused_ = false;  // the caller waits for room
 
   RingWalk walk_;
+  Keys staging_keys_{};  // ours
   std::uint64_t ring_address_ = 0;
-  std::uint32_t ring_key_ = 0;
+  Keys ring_keys_{};  // the peer's
   std::uint64_t parcels_ = 0, released_ = 0;
   std::array<std::uint64_t, kParcels> ends_{};  // by parcel: the position behind it
   RingWalk::Place leased_{0, 0};
-  unsigned heard_ = 0;  // immediates whose receives are to be posted anew
 
   std::uint64_t sent_ = 0;
   std::array<Message, kQueued> messages_;
-  std::uint64_t first_ = 0, unposted_ = 0, last_ = 0;  // of messages_: acknowledged, posted, queued before
-  std::uint64_t adverts_come_ = 0, adverts_used_ = 0;
+  std::uint64_t first_ = 0, unposted_ = 0, last_ = 0;   // of messages_: acknowledged, posted, queued before
+  std::array<std::uint64_t, kAdverts> adverts_come_{};  // by their places: the message's number + 1
 };
 
 }  // namespace tutti::verbs

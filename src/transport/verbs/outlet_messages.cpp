@@ -22,7 +22,7 @@ bool VerbsOutlet::send(const std::byte* data, std::size_t bytes, Tag tag) noexce
     commit(bytes, tag);
     return true;
   }
-  if (!zero_copy() || !usable() || last_ - first_ == kQueued) {
+  if (!zero_copy() || !flowing() || last_ - first_ == kQueued) {
     refused_ = true;
     return false;
   }
@@ -42,7 +42,7 @@ std::uint64_t VerbsOutlet::completed() noexcept {
 }
 
 void VerbsOutlet::push() noexcept {
-  while (connected_ && unposted_ != last_ && !link_.broken() && advance(message(unposted_))) ++unposted_;
+  while (connected_ && unposted_ != last_ && flowing() && advance(message(unposted_))) ++unposted_;
   sent();
 }
 
@@ -58,84 +58,101 @@ bool VerbsOutlet::advance(Message& message) noexcept {
 
 /// Decides which way it goes. false: not yet.
 bool VerbsOutlet::begin(Message& message) noexcept {
-  while (adverts_used_ != adverts_come_) {
-    Advert advert;
-    std::memcpy(&advert, adverts_.data() + adverts_used_ % kAdverts * sizeof advert, sizeof advert);
-    if (advert.number > message.number) break;
-    ++adverts_used_;  // older: that message has gone into the ring before it came
-    if (advert.number == message.number) {
-      message.advert = advert;
-      message.begun = true;
-      break;
-    }
+  const std::size_t place = message.number % kAdverts;
+  if (adverts_come_[place] == message.number + 1) {
+    std::memcpy(&message.advert, adverts_.data() + place * sizeof(Advert), sizeof(Advert));
+    message.begun = true;
   }
-  message.memory =
+  const Registration* const memory =
       message.bytes > kCopied ? station_->registrations().find(message.data, message.bytes) : nullptr;
-  if (message.memory == nullptr || message.advert.bytes != message.bytes || message.advert.tag != message.tag)
+  message.registered = memory != nullptr;
+  if (memory != nullptr) message.keys = local_keys(*memory);
+  if (!message.registered || message.advert.bytes != message.bytes || message.advert.tag != message.tag)
     message.advert.address = 0;  // the reader sees from the header what is wrong
   // A longer one than a slot is sure to have an advert.
-  message.begun = message.begun || message.memory == nullptr || message.bytes <= slot_bytes_;
+  message.begun = message.begun || !message.registered || message.bytes <= slot_bytes_;
   for (unsigned i = 0; i < pairs(); ++i) message.posted[i] = pair(i).reaped();
   return message.begun;
 }
 
 bool VerbsOutlet::advance_in_ring(Message& message) noexcept {
-  const Parcel kind = message.bytes <= slot_bytes_ ? Parcel::whole : Parcel::piece;
+  const Word kind = message.bytes <= slot_bytes_ ? Word::whole : Word::piece;
   const Header header{message.bytes, message.tag, static_cast<std::uint32_t>(message.number)};
   do {
     const std::size_t payload = std::min(message.bytes - message.moved, slot_bytes_);
     const RingWalk::Place place = walk_.next(payload);
-    if (!fits(place, 2)) return false;
-    if (message.memory == nullptr && payload > 0)
+    if (!flowing() || !fits(place, 2)) return false;
+    if (!message.registered && payload > 0)
       std::memcpy(staging_.data() + place.offset + payload_offset(payload), message.data + message.moved,
                   payload);
-    launch(place, payload, header, kind, message.memory == nullptr ? nullptr : &message);
+    launch(place, payload, header, kind, message.registered ? &message : nullptr);
     message.moved += payload;
-  } while (message.moved < message.bytes && !link_.broken());
-  if (message.memory != nullptr) note_posted(message);
+  } while (message.moved < message.bytes);
+  if (message.registered) note_posted(message);
   return true;
 }
 
-// Rounds over all queue pairs. The last one ends with a parcel that says so; pieces on other pairs than the
-// ring's are counted by the reader.
+// Rounds over all queue pairs. The last one ends with a parcel that says so, and how many stripes went beside
+// the carrier: those tell of themselves, and the reader counts them.
 bool VerbsOutlet::advance_directly(Message& message) noexcept {
+  const unsigned width = std::min(width_, route_length());
   while (message.moved < message.bytes) {
-    const std::size_t round = round_bytes(message.bytes, message.moved, pairs());
-    const bool last = message.moved + round == message.bytes;
-    const RingWalk::Place place = walk_.next(0);
-    if (last && !fits(place, 2)) return false;
-    for (unsigned i = 0; i < pairs(); ++i)
-      if (!pair(i).room(1)) return false;
-    for (unsigned i = 0; i < pairs(); ++i) {
-      const Stripe part = stripe(round, i, pairs());
-      const ibv_mr* const region = message.memory->region(*pair(i).rail().device);
-      const std::size_t offset = message.moved + part.offset;
-      const Local from{message.data + offset, region->lkey, static_cast<std::uint32_t>(part.bytes)};
-      const Remote to{message.advert.address + offset, message.advert.keys[i]};
-      if (part.bytes > 0 && i == 0) pair(i).write(from, to);
-      if (part.bytes > 0 && i > 0)
-        pair(i).write_and_tell(from, to, static_cast<std::uint32_t>(message.number));
-      if (last && i == 0)
-        collect_header(place, 0, {message.bytes, message.tag, static_cast<std::uint32_t>(message.number)},
-                       Parcel::placed, 0);
-      if (part.bytes > 0 || (last && i == 0)) pair(i).signal();
-      post(i);
-    }
-    message.moved += round;
+    const std::size_t bytes = round_bytes(message.bytes, message.moved, width);
+    const bool last = message.moved + bytes == message.bytes;
+    if (!flowing() || (last && !fits(walk_.next(0), 2))) return false;
+    for (unsigned i = 0; i < width; ++i)
+      if (!pair(route()[i]).room(1)) return false;
+    post_round(message, bytes, width);
+    message.moved += bytes;
     refused_ = false;
   }
   note_posted(message);
   return true;
 }
 
-/// It is over when everything posted so far is acknowledged; the requests have asked for it.
-void VerbsOutlet::note_posted(Message& message) noexcept {
-  for (unsigned i = 0; i < pairs(); ++i) message.posted[i] = pair(i).posted();
+// The carrier comes last: its parcel knows the number of the other ones. What fails here stays in the logs of
+// its queue pair, and the route as it is until everything is repeated.
+void VerbsOutlet::post_round(Message& message, std::size_t bytes, unsigned width) noexcept {
+  const bool last = message.moved + bytes == message.bytes;
+  for (unsigned i = width; i-- > 0;) {
+    const Stripe part = stripe(bytes, i, width);
+    if (part.bytes == 0 && !(last && i == 0)) continue;
+    QueuePair& on = pair(route()[i]);
+    const std::size_t offset = message.moved + part.offset;
+    const Local from{message.data + offset, &message.keys, static_cast<std::uint32_t>(part.bytes)};
+    const Remote to{message.advert.address + offset, &message.advert.keys};
+    if (i > 0) {
+      ++message.stripes;
+      on.write_and_tell(from, to, immediate_of(Word::stripe, message.number));
+    } else if (part.bytes > 0) {
+      on.write(from, to);
+    }
+    if (last && i == 0) {
+      const RingWalk::Place place = walk_.next(0);
+      std::memcpy(staging_.data() + place.offset + kHeaderOffset - sizeof(Stripes), &message.stripes,
+                  sizeof(Stripes));
+      collect_header(place, 0, {message.bytes, message.tag, static_cast<std::uint32_t>(message.number)},
+                     Word::placed, sizeof(Stripes));
+    }
+    on.signal();
+    post(route()[i]);
+  }
 }
 
+/// It is over when everything posted so far is acknowledged; its last requests have asked for it.
+void VerbsOutlet::note_posted(Message& message) noexcept {
+  for (unsigned i = 0; i < pairs(); ++i) message.posted[i] = pair(i).signalled();
+}
+
+/// Whatever went again went for these.
+void VerbsOutlet::moved(unsigned to) noexcept {
+  for (std::uint64_t i = first_; i != last_; ++i) message(i).posted[to] = pair(to).signalled();
+}
+
+/// What a queue pair owed that is gone, another has taken over.
 bool VerbsOutlet::acknowledged(const Message& message) noexcept {
   for (unsigned i = 0; i < pairs(); ++i)
-    if (static_cast<std::int32_t>(pair(i).reaped() - message.posted[i]) < 0) return false;
+    if (!is_gone(i) && static_cast<std::int32_t>(pair(i).reaped() - message.posted[i]) < 0) return false;
   return true;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/assert.hpp"
 #include "base/error.hpp"
+#include "transport/verbs/failover.hpp"
 
 namespace tutti::verbs {
 namespace {
@@ -51,7 +52,8 @@ QueuePair::QueuePair(const Rail& rail, Depth depth, std::uint32_t endpoint, unsi
     : rail_(rail),
       depth_(depth),
       ticket_{0, endpoint, static_cast<std::uint8_t>(pair), false},
-      completions_(rail.device->completions().reserve(depth.completions())) {
+      completions_(rail.device->completions().reserve(depth.completions())),
+      log_(depth.sends) {
   try {
     create(settings);
   } catch (...) {
@@ -61,6 +63,10 @@ QueuePair::QueuePair(const Rail& rail, Depth depth, std::uint32_t endpoint, unsi
 }
 
 QueuePair::~QueuePair() {
+  destroy();
+}
+
+void QueuePair::destroy() noexcept {
   if (!pair_) return;
   pair_.reset();
   rail_.device->completions().give_back(completions_, depth_.completions());
@@ -138,36 +144,46 @@ void QueuePair::connect(const PairAddress& peer, const PeerPort& port, const std
 }
 
 // One request in a quarter of the queue asks for a completion: it stands for all before it.
-void QueuePair::add(const Local& from, const Remote& to) noexcept {
+void QueuePair::add(const Written& written) noexcept {
   TUTTI_ASSERT(collected_ < kCollected, collected_);
+  TUTTI_ASSERT(posted_ - reaped_ < depth_.sends, posted_, reaped_);
   ++posted_;
+  log_[posted_ % log_.size()] = written;
   ticket_.posted = posted_;
   ticket_.receive = false;
+  const Local& from = written.from;
+  const auto key = [&](const Keys* keys) { return keys == nullptr ? 0 : (*keys)[ticket_.pair]; };
   ibv_sge& piece = pieces_[collected_];
-  piece = {reinterpret_cast<std::uintptr_t>(from.data), from.bytes, from.key};
+  piece = {reinterpret_cast<std::uintptr_t>(from.data), from.bytes, key(from.keys)};
   ibv_send_wr& request = requests_[collected_];
   request = {};
   request.wr_id = ticket_.pack();
   request.sg_list = &piece;
   request.num_sge = from.bytes == 0 ? 0 : 1;
   request.opcode = IBV_WR_RDMA_WRITE;
-  request.wr.rdma.remote_addr = to.address;
-  request.wr.rdma.rkey = to.key;
+  request.wr.rdma.remote_addr = written.to.address;
+  request.wr.rdma.rkey = key(written.to.keys);
   if (from.bytes > 0 && from.bytes <= inline_bytes_) request.send_flags |= IBV_SEND_INLINE;
+  if (written.tells) {
+    request.opcode = IBV_WR_RDMA_WRITE_WITH_IMM;
+    request.imm_data = htonl(written.immediate);
+    request.send_flags |= IBV_SEND_SOLICITED;
+    ++told_;
+  }
   ++collected_;
   if (posted_ - signalled_ >= depth_.sends / 4) signal();
 }
 
 void QueuePair::write(const Local& from, const Remote& to) noexcept {
-  add(from, to);
+  add({from, to, 0, false});
 }
 
 void QueuePair::write_and_tell(const Local& from, const Remote& to, std::uint32_t immediate) noexcept {
-  add(from, to);
-  ibv_send_wr& request = requests_[collected_ - 1];
-  request.opcode = IBV_WR_RDMA_WRITE_WITH_IMM;
-  request.imm_data = htonl(immediate);
-  request.send_flags |= IBV_SEND_SOLICITED;
+  add({from, to, immediate, true});
+}
+
+void QueuePair::repeat(const Written& request) noexcept {
+  add(request);
 }
 
 void QueuePair::signal() noexcept {
@@ -179,8 +195,29 @@ int QueuePair::post() noexcept {
   if (collected_ == 0) return 0;
   for (unsigned i = 0; i + 1 < collected_; ++i) requests_[i].next = &requests_[i + 1];
   collected_ = 0;
+  if (stopped_) return 0;
   ibv_send_wr* bad = nullptr;
   return errno_of(rail_.device->table().post_send(pair_.get(), requests_, &bad));
+}
+
+// A device that refuses is in no state to serve either, and destroy() is still to come.
+void QueuePair::stop() noexcept {
+  stopped_ = true;
+  ibv_qp_attr attributes{};
+  attributes.qp_state = IBV_QPS_ERR;
+  const int result = rail_.device->table().modify_qp(pair_.get(), &attributes, IBV_QP_STATE);
+  if (result != 0) log_refusal("ibv_modify_qp to ERR", result);
+}
+
+std::optional<std::uint32_t> QueuePair::first_lost(std::uint32_t heard) const noexcept {
+  std::uint32_t missing = (told_ - heard) & kHeardMask;
+  std::uint32_t first = posted_ + 1;
+  for (; first != reaped_ + 1; --first) {
+    const bool tells = written(first - 1).tells;
+    if (tells && missing == 0) break;  // that one was heard, and with it all before
+    if (tells) --missing;
+  }
+  return missing == 0 ? std::optional(first) : std::nullopt;
 }
 
 int QueuePair::receive(unsigned count) noexcept {
@@ -188,7 +225,7 @@ int QueuePair::receive(unsigned count) noexcept {
   std::array<ibv_recv_wr, kBatch> requests{};
   Ticket ticket = ticket_;
   ticket.receive = true;
-  while (count > 0) {
+  while (count > 0 && !stopped_) {
     const unsigned batch = std::min(count, kBatch);
     for (unsigned i = 0; i < batch; ++i) {
       requests[i].wr_id = ticket.pack();
@@ -198,6 +235,7 @@ int QueuePair::receive(unsigned count) noexcept {
     const int result = rail_.device->table().post_recv(pair_.get(), requests.data(), &bad);
     if (result != 0) return errno_of(result);
     count -= batch;
+    ready_ += batch;
   }
   return 0;
 }

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <optional>
+#include <vector>
 
 #include "transport/verbs/device.hpp"
+#include "transport/verbs/ring.hpp"
 
 namespace tutti::verbs {
 
@@ -26,13 +28,21 @@ struct PeerPort {
 /// A piece of memory that the device may read, or nothing.
 struct Local {
   const std::byte* data = nullptr;
-  std::uint32_t key = 0;
+  const Keys* keys = nullptr;
   std::uint32_t bytes = 0;
 };
 /// Where it goes in the peer's memory.
 struct Remote {
   std::uint64_t address = 0;
-  std::uint32_t key = 0;
+  const Keys* keys = nullptr;
+};
+
+/// A request as it can be posted again on another queue pair, as long as its memory is unchanged.
+struct Written {
+  Local from;
+  Remote to;
+  std::uint32_t immediate = 0;
+  bool tells = false;
 };
 
 class QueuePair {
@@ -62,27 +72,49 @@ class QueuePair {
 
   // Sending. Requests are collected, then posted together; each takes room in the send queue until reaped.
   [[nodiscard]] bool room(unsigned requests) const noexcept {
-    return posted_ - reaped_ + requests <= depth_.sends;
+    return posted_ - reaped_ + requests <= depth_.sends - kReserve;
   }
+  /// Of the send queue's depth, so many are kept for what cannot wait: a leased slot, and words of failover.
+  static constexpr unsigned kReserve = 32;
   /// Writes without telling the peer. Its room must be there; so for all of these.
   void write(const Local& from, const Remote& to) noexcept;
   /// Writes and gives the peer a completion with the number, which ends its sleep.
   void write_and_tell(const Local& from, const Remote& to, std::uint32_t immediate) noexcept;
   /// The last collected request gives a completion here. (Every so many do of themselves.)
   void signal() noexcept;
-  /// Posts what was collected; 0 or an errno.
+  void repeat(const Written& request) noexcept;
+  /// Posts what was collected; 0 or an errno. Once stopped it only keeps it to be repeated elsewhere.
   [[nodiscard]] int post() noexcept;
   /// Posts receives for so many more immediates; 0 or an errno.
   [[nodiscard]] int receive(unsigned count) noexcept;
 
   [[nodiscard]] std::uint32_t posted() const noexcept { return posted_; }
   [[nodiscard]] std::uint32_t reaped() const noexcept { return reaped_; }
+  /// The last that will give a completion.
+  [[nodiscard]] std::uint32_t signalled() const noexcept { return signalled_; }
   void reap(std::uint32_t posted) noexcept { reaped_ = posted; }
+  /// A receive is over: told() or flushed.
+  void received() noexcept { --ready_; }
+
+  // The end (failover.hpp).
+  /// Nothing that the peer sends on it is taken any more, nothing more is sent.
+  void stop() noexcept;
+  /// It told of all that it took: the last receive was flushed.
+  [[nodiscard]] bool drained() const noexcept { return ready_ == 0; }
+  /// After stop(): gives it back to the device, which from then on touches nothing for it.
+  void destroy() noexcept;
+  /// The first request that must be posted elsewhere if the peer heard so many immediates (cut to
+  /// kHeardMask), of those up to posted(). nullopt: it lacks what its device had acknowledged.
+  [[nodiscard]] std::optional<std::uint32_t> first_lost(std::uint32_t heard) const noexcept;
+  /// Of the requests that were not reaped.
+  [[nodiscard]] const Written& written(std::uint32_t number) const noexcept {
+    return log_[number % log_.size()];
+  }
 
  private:
   static constexpr unsigned kCollected = 8;
   void create(const Settings& settings);
-  void add(const Local& from, const Remote& to) noexcept;
+  void add(const Written& written) noexcept;
 
   Rail rail_;
   Depth depth_;
@@ -95,6 +127,10 @@ class QueuePair {
   Gid peer_gid_{};
   ibv_mtu mtu_ = IBV_MTU_1024;
   std::uint32_t posted_ = 0, reaped_ = 0, signalled_ = 0;
+  std::uint32_t told_ = 0;  // of the posted ones, those with an immediate
+  unsigned ready_ = 0;      // receives
+  bool stopped_ = false;
+  std::vector<Written> log_;  // of the requests that were not reaped, by their numbers
   unsigned collected_ = 0;
   ibv_send_wr requests_[kCollected];
   ibv_sge pieces_[kCollected];

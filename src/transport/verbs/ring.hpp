@@ -7,6 +7,7 @@
 // always one contiguous write.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -19,10 +20,15 @@ inline constexpr std::size_t kLine = 64;
 /// Parcels that can be on their way: the reader keeps a receive ready for each.
 inline constexpr std::uint32_t kParcels = 128;
 
-enum class Parcel : std::uint32_t {
-  whole,   // the message
+/// What an immediate says, in either direction. The first three are parcels.
+enum class Word : std::uint32_t {
+  whole,   // a message
   piece,   // a part of a message that is longer than a slot: all but the last are a slot long
   placed,  // no payload: the message was written to where the reader said
+  stripe,  // a part of such a message, beside the ring
+  credit,  // so many parcels were given back
+  advert,  // the reader says where a message goes
+  closed,  // one end has closed a queue pair (failover.hpp)
 };
 
 struct Header {
@@ -36,13 +42,21 @@ static_assert(std::endian::native == std::endian::little, "headers are little-en
 inline constexpr std::size_t kHeaderOffset = kLine - sizeof(Header);
 inline constexpr std::size_t kSmallBytes = kHeaderOffset;
 
-// What the immediate of a parcel says: its kind and, so that a person can follow it, its number.
-[[nodiscard]] constexpr std::uint32_t immediate_of(Parcel kind, std::uint64_t parcel) noexcept {
-  return static_cast<std::uint32_t>(kind) << 30 | (static_cast<std::uint32_t>(parcel) & 0x3fff'ffff);
+// With a number: of the parcel, of the message, of the parcels given back. Cut to 29 bits.
+inline constexpr std::uint32_t kNumberMask = 0x1fff'ffff;
+[[nodiscard]] constexpr std::uint32_t immediate_of(Word word, std::uint64_t number) noexcept {
+  return static_cast<std::uint32_t>(word) << 29 | (static_cast<std::uint32_t>(number) & kNumberMask);
 }
-[[nodiscard]] constexpr Parcel kind_of(std::uint32_t immediate) noexcept {
-  return static_cast<Parcel>(immediate >> 30);
+[[nodiscard]] constexpr Word word_of(std::uint32_t immediate) noexcept {
+  return static_cast<Word>(immediate >> 29);
 }
+/// How far the immediate's number is ahead of `known`; large if it is behind.
+[[nodiscard]] constexpr std::uint32_t ahead_of(std::uint64_t known, std::uint32_t immediate) noexcept {
+  return (immediate - static_cast<std::uint32_t>(known)) & kNumberMask;
+}
+
+/// What stands right before the header of a placed message: how many stripes told of themselves.
+using Stripes = std::uint64_t;
 
 /// Where a parcel with so much payload begins its payload, from its first line.
 [[nodiscard]] constexpr std::size_t payload_offset(std::size_t payload) noexcept {
@@ -88,20 +102,20 @@ class RingWalk {
   std::size_t offset_ = 0;
 };
 
-/// Where a reader says that a message shall go, written into the writer's memory.
 inline constexpr unsigned kMostPairs = 16;
+/// Keys of memory, by queue pair: the device of each has its own.
+using Keys = std::array<std::uint32_t, kMostPairs>;
+
+/// Where a reader says that a message shall go, written into the writer's mailbox. Its place there is its
+/// number modulo kAdverts: only the next so many messages are told of.
 struct Advert {
   std::uint64_t number = 0;   // of the message
   std::uint64_t address = 0;  // 0: that memory is not registered, send parcels
   std::uint64_t bytes = 0;
   Tag tag = 0;
   std::uint32_t unused = 0;
-  std::uint32_t keys[kMostPairs] = {};  // by queue pair
+  Keys keys{};
 };
-/// How many a reader may have out whose messages have not come.
 inline constexpr std::uint32_t kAdverts = 16;
-
-// What the immediate of a reader's write says: an advert has come, or how many parcels were given back.
-inline constexpr std::uint32_t kAdvertBit = 0x8000'0000;
 
 }  // namespace tutti::verbs

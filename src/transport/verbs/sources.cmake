@@ -1,4 +1,4 @@
-list(APPEND sources verbs/address.cpp verbs/completions.cpp verbs/device.cpp verbs/end.cpp verbs/filter.cpp
+list(APPEND sources verbs/address.cpp verbs/completions.cpp verbs/device.cpp verbs/end.cpp verbs/end_failover.cpp verbs/filter.cpp
   verbs/gid.cpp verbs/greeting.cpp verbs/handles.cpp verbs/inlet.cpp verbs/inlet_placing.cpp verbs/link.cpp
   verbs/memory.cpp verbs/outlet.cpp verbs/outlet_messages.cpp verbs/queue_pair.cpp verbs/station.cpp
   verbs/status.cpp verbs/table.cpp verbs/verbs.cpp verbs/watcher.cpp)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "transport/verbs/status.hpp"
 
 namespace tutti::verbs {
 
@@ -12,13 +13,29 @@ Station::Station(const World& world, std::vector<Rail> rails) : world_(world), r
     devices_.push_back(rail.device);
     channels_.push_back(std::make_unique<Channel>(rail.device->completions()));
     watcher_.watch(rail.device->completions().fd(), *channels_.back());
-    events_.push_back(std::make_unique<Events>(*rail.device, *world.failure));
+    events_.push_back(std::make_unique<Events>(*this, *rail.device));
     watcher_.watch(rail.device->context()->async_fd, *events_.back());
   }
 }
 
 void Station::Events::ready() noexcept {
-  for (const std::string& sentence : device.events()) TUTTI_LOG(warn, "verbs: {}", sentence);
+  for (const ibv_async_event& event : device.events()) {
+    const std::string done = station.act_on(event, device);
+    TUTTI_LOG(warn, "verbs: {}{}", describe(event, device.name()), done);
+  }
+}
+
+/// What was done about it.
+std::string Station::act_on(const ibv_async_event& event, const Device& device) noexcept {
+  const auto port = port_lost(event);
+  if (!port) return "";
+  unsigned moved = 0;
+  for (Busy* const endpoint : endpoints_)
+    moved += endpoint->rail_down(device, *port, describe(event, device.name()));
+  if (moved > 0)
+    return fmt::format("; {} connection{} of its go{} over other rails", moved, moved == 1 ? "" : "s",
+                       moved == 1 ? "es" : "");
+  return "; its traffic, if any, waits until it is back or retries end";
 }
 
 void Station::start(Busy& endpoint) {

@@ -19,6 +19,10 @@ class Busy {
  public:
   /// Does what can be done. false: nothing is left to do.
   [[nodiscard]] virtual bool pump() noexcept = 0;
+  /// That port (0: every one) of the device serves no more; `why` is a sentence. How many connections do
+  /// without it from now on.
+  [[nodiscard]] virtual unsigned rail_down(const Device& device, int port,
+                                           const std::string& why) noexcept = 0;
 
  protected:
   ~Busy() = default;
@@ -40,9 +44,10 @@ class Station {
   [[nodiscard]] Registrations& registrations() noexcept { return registrations_; }
   [[nodiscard]] Watcher& watcher() noexcept { return watcher_; }
 
-  void enroll() noexcept { ++endpoints_; }
-  void dismiss() noexcept { --endpoints_; }
-  [[nodiscard]] bool in_use() const noexcept { return endpoints_ > 0; }
+  /// Endpoints as long as they live.
+  void enroll(Busy& endpoint) { endpoints_.push_back(&endpoint); }
+  void dismiss(Busy& endpoint) noexcept { std::erase(endpoints_, &endpoint); }
+  [[nodiscard]] bool in_use() const noexcept { return !endpoints_.empty(); }
 
   /// From now on it is pumped until it says that nothing is left.
   void start(Busy& endpoint);
@@ -62,11 +67,12 @@ class Station {
     Completions& completions;
   };
   struct Events final : Watched {
-    Events(Device& its_device, Failure& its_failure) : device(its_device), failure(its_failure) {}
+    Events(Station& its_station, Device& its_device) : station(its_station), device(its_device) {}
     void ready() noexcept override;
+    Station& station;
     Device& device;
-    Failure& failure;
   };
+  [[nodiscard]] std::string act_on(const ibv_async_event& event, const Device& device) noexcept;
 
   const World& world_;
   std::vector<Rail> rails_;
@@ -76,7 +82,7 @@ class Station {
   std::vector<std::unique_ptr<Channel>> channels_;
   std::vector<std::unique_ptr<Events>> events_;
   std::vector<Busy*> busy_;
-  int endpoints_ = 0;
+  std::vector<Busy*> endpoints_;
 };
 
 }  // namespace tutti::verbs

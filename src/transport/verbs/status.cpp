@@ -69,7 +69,7 @@ std::string_view words(ibv_event_type type) noexcept {
     case IBV_EVENT_PATH_MIG_ERR: return "a path failed to migrate";
     case IBV_EVENT_DEVICE_FATAL: return "the device failed: look at dmesg";
     case IBV_EVENT_PORT_ACTIVE: return "the port is active";
-    case IBV_EVENT_PORT_ERR: return "the port went down: its traffic waits until it is back or retries end";
+    case IBV_EVENT_PORT_ERR: return "the port went down";
     case IBV_EVENT_LID_CHANGE: return "the port's LID changed: existing connections may fail";
     case IBV_EVENT_PKEY_CHANGE: return "the port's P_Key table changed";
     case IBV_EVENT_SM_CHANGE: return "the subnet manager changed";
@@ -110,6 +110,28 @@ std::string_view likely_cause(ibv_wc_status status) noexcept {
 bool is_remote(ibv_wc_status status) noexcept {
   const Meaning* const one = meaning(status);
   return one != nullptr && one->remote;
+}
+
+bool is_of_rail(ibv_wc_status status) noexcept {
+  switch (status) {
+    case IBV_WC_WR_FLUSH_ERR:
+    case IBV_WC_RETRY_EXC_ERR:
+    case IBV_WC_RESP_TIMEOUT_ERR:
+    case IBV_WC_REM_OP_ERR:
+    case IBV_WC_REM_ABORT_ERR:
+    case IBV_WC_FATAL_ERR:
+    case IBV_WC_GENERAL_ERR: return true;
+    default: return false;
+  }
+}
+
+std::optional<int> port_lost(const ibv_async_event& event) noexcept {
+  switch (event.event_type) {
+    case IBV_EVENT_PORT_ERR: return event.element.port_num;
+    case IBV_EVENT_DEVICE_FATAL:
+    case IBV_EVENT_CQ_ERR: return 0;
+    default: return std::nullopt;
+  }
 }
 
 std::string describe(const ibv_async_event& event, const std::string& device) {

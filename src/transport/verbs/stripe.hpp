@@ -1,5 +1,4 @@
-// How a large message is spread over the queue pairs of a connection. Pure; both ends follow it without
-// talking about it.
+// How a large message is spread over the queue pairs of a connection. Pure; only the writer has to know.
 #pragma once
 
 #include <algorithm>
@@ -32,17 +31,6 @@ struct Stripe {
   const std::size_t share = (even + kStripeAlignment - 1) / kStripeAlignment * kStripeAlignment;
   const std::size_t begin = std::min(bytes, pair * share);
   return {begin, std::min(share, bytes - begin)};
-}
-
-/// How many pieces of a message queue pair `pair` carries.
-[[nodiscard]] constexpr unsigned pieces_on(std::size_t bytes, unsigned pair, unsigned pairs) noexcept {
-  unsigned pieces = 0;
-  for (std::size_t offset = 0; offset < bytes;) {
-    const std::size_t round = round_bytes(bytes, offset, pairs);
-    if (stripe(round, pair, pairs).bytes > 0) ++pieces;
-    offset += round;
-  }
-  return pieces;
 }
 
 }  // namespace tutti::verbs

@@ -1,0 +1,159 @@
+// The way from a rail that dies to a connection that goes on without it: failover.hpp says how and why.
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "transport/verbs/end.hpp"
+#include "transport/verbs/failover.hpp"
+
+namespace tutti::verbs {
+namespace {
+
+/// How long a queue pair in its error state may take to flush its receives. A device that lives does it at
+/// once.
+constexpr int kDrain_ms = 500;
+
+}  // namespace
+
+End::Joint* End::survivor() noexcept {
+  for (unsigned i = 0; i < route_length_; ++i)
+    if (serves(route_[i])) return joints_[route_[i]].get();
+  return nullptr;
+}
+
+End::Hit End::same_path(const Joint& joint) noexcept {
+  Hit hit{};
+  const auto& rail = joint.pair->rail();
+  for (const auto& other : joints_)
+    hit[other->index] = other->device == rail.device && other->pair->rail().port == rail.port &&
+                        other->pair->peer_gid() == joint.pair->peer_gid();
+  return hit;
+}
+
+unsigned End::rail_down(const Device& device, int port, const std::string& why) noexcept {
+  Hit hit{};
+  for (const auto& joint : joints_)
+    hit[joint->index] = joint->device.get() == &device && (port == 0 || joint->pair->rail().port == port);
+  bool left = give_up(hit, why);
+  for (const auto& joint : joints_) {
+    if (!hit[joint->index] || joint->state == Joint::State::serves) continue;
+    left = true;
+    if (port == 0) joint->patience = {};  // a device that has failed as a whole flushes nothing
+  }
+  return left ? 1 : 0;
+}
+
+/// Leaves these queue pairs for the ones that are left. false: there are none.
+bool End::give_up(const Hit& hit, std::string_view why) noexcept {
+  std::string lost;
+  const Joint* left = nullptr;
+  for (const auto& joint : joints_) {
+    if (joint->state != Joint::State::serves) continue;
+    if (hit[joint->index])
+      lost += fmt::format("{}{} (queue pair {})", lost.empty() ? "" : ", ", joint->pair->rail().name(),
+                          joint->pair->address().number);
+    else if (left == nullptr)
+      left = joint.get();
+  }
+  if (!(established() || heard_) || !usable() || closed_ || left == nullptr || lost.empty()) return false;
+  TUTTI_LOG(warn, "verbs: {} leaves {}: {}; what was on its way goes again over {}", link_.text(), lost, why,
+            left->pair->rail().name());
+  for (const auto& joint : joints_)
+    if (hit[joint->index]) doom(*joint);
+  return true;
+}
+
+void End::doom(Joint& joint) noexcept {
+  if (joint.state != Joint::State::serves) return;
+  joint.state = Joint::State::drains;
+  joint.patience = after_ms(kDrain_ms);
+  joint.pair->stop();
+  doomed_[doomed_count_++] = static_cast<std::uint8_t>(joint.index);
+  station_->start(*this);
+}
+
+void End::peer_closed(std::uint32_t immediate) noexcept {
+  const Closed closed = closed_of(immediate);
+  if (closed.pair >= pairs()) return;
+  Joint& joint = *joints_[closed.pair];
+  if (joint.peer_heard) return;  // said again
+  joint.peer_heard = closed.heard;
+  Hit hit{};
+  hit[joint.index] = true;
+  if (joint.state != Joint::State::serves || give_up(hit, "the peer gave it up")) return;
+  link_.no_rail_left(*joint.pair);
+}
+
+void End::rescue() noexcept {
+  if (doomed_count_ == 0 || !usable()) return;
+  close_drained();
+  announce();
+  if (!settled()) return;
+  // A queue pair that was doomed later may hold what an earlier one owed, from before the rest of it.
+  while (doomed_count_ > 0 && settled())
+    if (!move(*joints_[doomed_[doomed_count_ - 1]])) return;
+  if (doomed_count_ > 0) return;
+  TUTTI_LOG(info, "verbs: {} goes on over {}", link_.text(), pair(carrier()).rail().name());
+}
+
+void End::close_drained() noexcept {
+  for (const auto& joint : joints_) {
+    if (joint->state != Joint::State::drains) continue;
+    if (!joint->pair->drained() && !passed(joint->patience)) continue;
+    joint->pair->destroy();
+    joint->state = Joint::State::closed;
+  }
+}
+
+/// Also of those that are gone: the one that carried the word may have died before it got there.
+void End::announce() noexcept {
+  Joint* const speaker = survivor();
+  if (speaker == nullptr) return;
+  for (const auto& joint : joints_) {
+    if (joint->state < Joint::State::closed || (joint->told_on && serves(*joint->told_on))) continue;
+    joint->told_on = speaker->index;
+    speaker->pair->write_and_tell({}, peers_memory_, immediate_of(Closed{joint->index, joint->heard}));
+    post(speaker->index);
+    if (speaker->state != Joint::State::serves) return;
+  }
+}
+
+bool End::settled() const noexcept {
+  return std::all_of(joints_.begin(), joints_.end(), [](const auto& joint) {
+    return joint->state == Joint::State::serves || joint->state == Joint::State::gone ||
+           (joint->state == Joint::State::closed && joint->peer_heard);
+  });
+}
+
+/// Posts what the peer lacks of it on one that serves. false: not all of it yet.
+bool End::move(Joint& joint) noexcept {
+  Joint* const successor = survivor();
+  if (successor == nullptr) return false;
+  const auto first = joint.moved ? joint.moved : joint.pair->first_lost(*joint.peer_heard);
+  if (!first) return link_.acknowledged_but_lost(*joint.pair), false;
+  const std::uint32_t end = joint.pair->posted() + 1;
+  for (joint.moved = first; *joint.moved != end; ++*joint.moved) {
+    if (successor->state != Joint::State::serves || !successor->pair->room(1)) return false;
+    successor->pair->repeat(joint.pair->written(*joint.moved));
+    if (*joint.moved + 1 == end) successor->pair->signal();
+    post(successor->index);
+  }
+  joint.state = Joint::State::gone;
+  strike(joint.index, successor->index);
+  TUTTI_LOG(info, "verbs: {} repeated {} requests of {} on {}", link_.text(), end - *first,
+            joint.pair->rail().name(), successor->pair->rail().name());
+  moved(successor->index);
+  return true;
+}
+
+/// Forgets it. What comes next on the carrier must come after what was repeated.
+void End::strike(unsigned index, unsigned successor) noexcept {
+  doomed_count_ = static_cast<unsigned>(std::remove(doomed_.begin(), doomed_.begin() + doomed_count_, index) -
+                                        doomed_.begin());
+  const bool carried = carrier() == index;
+  auto* const end = std::remove(route_.begin(), route_.begin() + route_length_, index);
+  --route_length_;
+  if (carried) std::rotate(route_.begin(), std::find(route_.begin(), end, successor), end);
+}
+
+}  // namespace tutti::verbs

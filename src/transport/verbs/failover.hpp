@@ -1,0 +1,64 @@
+// How a connection survives the death of a rail. Pure: words of the protocol; end_failover.cpp carries it
+// out.
+//
+// A connection has queue pairs on more than one rail where there are any. When one fails in a way that means
+// its rail (retries exceeded, flushed, the device's or the port's own word), all of the connection's queue
+// pairs on that path are doomed, and what was on its way there goes again over the ones that are left,
+// exactly once. Either end may be the first to notice; both do the same, each for what it had sent.
+//
+// 1. Stop. The end puts the queue pair into its error state, so that nothing that still travels is taken. The
+//    connection pauses: no end sends anything while it has a doomed queue pair. (A slot that was leased
+//    before is committed to the doomed one's log.)
+// 2. Drain. The device flushes the receives that are left; until the last one has come, what had arrived is
+//    still told of. Then, or after a moment's patience, the queue pair is destroyed: the device writes
+//    nothing any more for it, whatever the network delivers late.
+// 3. Tell. Over the first queue pair that serves goes a word `closed`: which one, and how many of the peer's
+//    immediates were heard on it. For the peer that is also the news that it has to close its own. The word
+//    may come twice; it says the same each time. If the queue pair that carried it dies too, it goes again
+//    over the next.
+// 4. Repeat. An end that has closed its side and knows the peer's count looks into the log of that queue
+// pair:
+//    every request that its device had not acknowledged is there, in order. Those up to the last immediate
+//    that the peer heard have landed; the rest is posted again, in order, on a queue pair that serves. Then
+//    the connection goes on, and the doomed queue pair is forgotten.
+//
+// Why nothing is lost: a request leaves the log only when acknowledged, and what was acknowledged is among
+// what the peer heard, since it drained. (If its device died between acknowledging and telling, the counts
+// say so, and the connection fails: wrong bits never.) The memory that the log points to is unchanged: a slot
+// is reused only when the reader has given it back, which it does after it heard; the user's memory is given
+// back when the message is acknowledged on every queue pair; an advert's place is reused when its message is
+// over.
+//
+// Why nothing is doubled: immediates are what counts as a message's arrival. One that was heard is not
+// repeated; one that is repeated cannot be heard from the old queue pair any more, since that end destroyed
+// it before it told its count. A write without immediate may land twice, with the same bytes, but only before
+// the immediate behind it is heard, so before anybody may use the memory for something else.
+//
+// Words that the peer repeats may be old: a credit that says less than is known is passed over, an advert
+// whose place holds another message's is too.
+#pragma once
+
+#include <cstdint>
+
+#include "transport/verbs/ring.hpp"
+
+namespace tutti::verbs {
+
+/// What a word `closed` says: `pair` is closed at my end, where `heard` of your immediates came, cut to
+/// kHeardMask. Far more than can be on their way.
+struct Closed {
+  std::uint32_t pair = 0;
+  std::uint32_t heard = 0;
+};
+inline constexpr unsigned kHeardBits = 25;
+inline constexpr std::uint32_t kHeardMask = (1u << kHeardBits) - 1;
+static_assert((kMostPairs << kHeardBits) - 1 == kNumberMask, "an immediate holds both");
+
+[[nodiscard]] constexpr std::uint32_t immediate_of(const Closed& closed) noexcept {
+  return immediate_of(Word::closed, closed.pair << kHeardBits | (closed.heard & kHeardMask));
+}
+[[nodiscard]] constexpr Closed closed_of(std::uint32_t immediate) noexcept {
+  return {(immediate & kNumberMask) >> kHeardBits, immediate & kHeardMask};
+}
+
+}  // namespace tutti::verbs

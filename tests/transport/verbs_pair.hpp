@@ -1,0 +1,83 @@
+// Two ranks of one thread, joined by a connection over the double's devices.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <memory>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/error.hpp"
+#include "transport/tcp_pair.hpp"
+#include "transport/transport.hpp"
+#include "transport/verbs/verbs.hpp"
+#include "transport/verbs_double.hpp"
+
+namespace tutti::verbs_double {
+
+struct PairOptions {
+  bool zero_copy = false;
+  int queue_pairs = 1;
+  int slots = 8;
+};
+
+class Pair {
+ public:
+  explicit Pair(const PairOptions& options = {}, const verbs::Table& functions = table()) {
+    std::vector<std::string> addresses;
+    for (const std::size_t rank : {0, 1}) {
+      World& world = worlds[rank];
+      tcp_test::describe_world(world, failures[rank], static_cast<int>(rank));
+      world.settings.verbs_zero_copy = options.zero_copy;
+      world.settings.verbs_queue_pairs = options.queue_pairs;
+      world.settings.verbs_slots = options.slots;
+      transports[rank] = make_verbs_transport(world, functions);
+      addresses.push_back(transports[rank]->address());
+    }
+    for (const auto& transport : transports) transport->meet(addresses);
+    const std::array<int, 1> readers = {1};
+    outlet = transports[0]->open_outlet(readers, 0);
+    inlet = transports[1]->open_inlet(0, readers, 0, after_ms(20'000));
+  }
+
+  /// Polls both ranks until `done`, and now and then does what a rank does before it sleeps. Throws their
+  /// failure; false: not in 20 s.
+  template <typename Done>
+  [[nodiscard]] bool until(Done done) {
+    constexpr int kSpins = 16;
+    const Deadline deadline = after_ms(20'000);
+    for (int spins = 1; !done(); ++spins) {
+      progress();
+      for (const Failure& failure : failures)
+        if (failure.failed()) throw Error(failure.code(), failure.sentence(), failure.rank());
+      if (passed(deadline)) return false;
+      if (spins % kSpins != 0) continue;
+      for (const auto& transport : transports) transport->arm();
+      progress();
+      for (const auto& transport : transports) transport->disarm();
+      std::this_thread::yield();  // a delayed device has a thread of its own
+    }
+    return true;
+  }
+  void progress() {
+    for (const auto& transport : transports) transport->progress();
+  }
+  void move(std::span<const std::byte> from, std::span<std::byte> to, Tag tag) {
+    const std::uint64_t before = inlet->placed();
+    ASSERT_TRUE(until([&] { return inlet->expect(to.data(), to.size(), tag); }));
+    ASSERT_TRUE(until([&] { return outlet->send(from.data(), from.size(), tag); }));
+    ASSERT_TRUE(until([&] { return inlet->placed() > before; }));
+  }
+
+  std::array<Failure, 2> failures;
+  std::array<World, 2> worlds;
+  std::array<std::unique_ptr<Transport>, 2> transports;
+  std::unique_ptr<Outlet> outlet;
+  std::unique_ptr<Inlet> inlet;
+};
+
+}  // namespace tutti::verbs_double
