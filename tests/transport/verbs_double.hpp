@@ -42,6 +42,7 @@ enum class Manner {
   down,     // likewise cut, and the port of the end that posts says so
   failed,   // the device of the end that posts fails: event, everything flushed
   mute,     // likewise, but it flushes nothing
+  lying,    // the device of the other end acknowledges, tells nobody, and fails like a mute one
 };
 /// The device with this index dies when the request with this number (from 0, counted from now on, both
 /// ends') would be carried out on it; -1: never.

@@ -23,6 +23,7 @@ struct PairOptions {
   bool zero_copy = false;
   int queue_pairs = 1;
   int slots = 8;
+  bool failover = true;
 };
 
 class Pair {
@@ -35,6 +36,7 @@ class Pair {
       world.settings.verbs_zero_copy = options.zero_copy;
       world.settings.verbs_queue_pairs = options.queue_pairs;
       world.settings.verbs_slots = options.slots;
+      world.settings.verbs_failover = options.failover;
       transports[rank] = make_verbs_transport(world, functions);
       addresses.push_back(transports[rank]->address());
     }

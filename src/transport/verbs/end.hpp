@@ -56,7 +56,7 @@ class End : protected Busy, private Watched {
   }
   /// The next step on the way back to flowing(), if it is not; to be called by pump().
   void rescue() noexcept;
-  /// Both ends' queue pairs are connected.
+  /// Both ends' queue pairs are connected, as far as they serve.
   [[nodiscard]] virtual bool established() const noexcept = 0;
   /// What queue pair `from` owed is posted on `to`, and asks for its completion there.
   virtual void moved(unsigned to) noexcept { (void)to; }

@@ -55,7 +55,7 @@ bool End::give_up(const Hit& hit, std::string_view why) noexcept {
     else if (left == nullptr)
       left = joint.get();
   }
-  if (!(established() || heard_) || !usable() || closed_ || left == nullptr || lost.empty()) return false;
+  if (!usable() || closed_ || left == nullptr || lost.empty()) return false;
   TUTTI_LOG(warn, "verbs: {} leaves {}: {}; what was on its way goes again over {}", link_.text(), lost, why,
             left->pair->rail().name());
   for (const auto& joint : joints_)
@@ -108,7 +108,7 @@ void End::close_drained() noexcept {
 /// Also of those that are gone: the one that carried the word may have died before it got there.
 void End::announce() noexcept {
   Joint* const speaker = survivor();
-  if (speaker == nullptr) return;
+  if (speaker == nullptr || !(established() || heard_)) return;
   for (const auto& joint : joints_) {
     if (joint->state < Joint::State::closed || (joint->told_on && serves(*joint->told_on))) continue;
     joint->told_on = speaker->index;

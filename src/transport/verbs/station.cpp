@@ -7,7 +7,8 @@
 
 namespace tutti::verbs {
 
-Station::Station(const World& world, std::vector<Rail> rails) : world_(world), rails_(std::move(rails)) {
+Station::Station(const World& world, std::vector<Rail> rails)
+    : world_(world), rails_(std::move(rails)), down_(rails_.size()) {
   for (const Rail& rail : rails_) {
     if (std::find(devices_.begin(), devices_.end(), rail.device) != devices_.end()) continue;
     devices_.push_back(rail.device);
@@ -28,6 +29,12 @@ void Station::Events::ready() noexcept {
 /// What was done about it.
 std::string Station::act_on(const ibv_async_event& event, const Device& device) noexcept {
   const auto port = port_lost(event);
+  for (std::size_t i = 0; i < rails_.size(); ++i) {
+    if (rails_[i].device.get() != &device) continue;
+    if (port && (*port == 0 || *port == rails_[i].port)) down_[i] = true;
+    if (event.event_type == IBV_EVENT_PORT_ACTIVE && event.element.port_num == rails_[i].port)
+      down_[i] = false;
+  }
   if (!port) return "";
   unsigned moved = 0;
   for (Busy* const endpoint : endpoints_)

@@ -40,6 +40,8 @@ class Station {
 
   [[nodiscard]] const World& world() const noexcept { return world_; }
   [[nodiscard]] const std::vector<Rail>& rails() const noexcept { return rails_; }
+  /// Its device has said that it serves no more, and not yet that it does again.
+  [[nodiscard]] bool is_down(std::size_t rail) const noexcept { return down_[rail]; }
   [[nodiscard]] std::span<const std::shared_ptr<Device>> devices() const noexcept { return devices_; }
   [[nodiscard]] Registrations& registrations() noexcept { return registrations_; }
   [[nodiscard]] Watcher& watcher() noexcept { return watcher_; }
@@ -76,6 +78,7 @@ class Station {
 
   const World& world_;
   std::vector<Rail> rails_;
+  std::vector<bool> down_;  // by rail
   std::vector<std::shared_ptr<Device>> devices_;
   Registrations registrations_;
   Watcher watcher_;
