@@ -44,6 +44,10 @@ std::vector<Wire> wires();
 /// wire takes and places messages of any length.
 inline constexpr std::size_t kPieceBytes = 32 << 10;
 
+/// TUTTI_TEST_SLOWNESS: how many times slower this machine is than one that the tests were written for
+/// (emulated: 10). All waits are that much longer, and what only goes on and on is repeated less often.
+[[nodiscard]] int slowness();
+
 /// One rank, as a test sees it. All waiting is bounded by `patience_ms` and throws when that has passed or
 /// when the world has failed, so that a broken wire fails its test instead of hanging it.
 class Member {
@@ -76,7 +80,7 @@ class Member {
   Failure failure;
   World world;
   std::unique_ptr<Transport> transport;
-  int patience_ms = 20'000;
+  int patience_ms = 20'000 * slowness();
   int spins = 200;           // polls before the first sleep
   bool sleep_on_fd = false;  // sleep in poll() on wake_fd() instead of in sleep()
 };

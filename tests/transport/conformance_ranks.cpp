@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "base/settings.hpp"
 #include "transport/conformance.hpp"
 
 namespace tutti::conformance {
@@ -42,6 +43,11 @@ std::vector<std::byte> pattern(std::size_t bytes, std::uint32_t seed) {
     byte = static_cast<std::byte>(state >> 24);
   }
   return data;
+}
+
+int slowness() {
+  const std::string text = environment("TUTTI_TEST_SLOWNESS");
+  return text.empty() ? 1 : std::stoi(text);
 }
 
 Member::Member(const Wire& wire, int rank, int size, bool oversubscribed) {
