@@ -37,11 +37,26 @@ std::vector<std::string_view> collective_names() {
                      nearest(name, known), fmt::join(known, ", ")));
 }
 
-const Collective* find_collective(std::string name) {
-  if (name.size() > 5 && name.ends_with("_perf")) name.resize(name.size() - 5);  // all_reduce_perf
+const Collective* find_collective(std::string_view name) {
+  if (name.size() > 5 && name.ends_with("_perf")) name.remove_suffix(5);  // all_reduce_perf
   for (const Collective& collective : collectives())
     if (collective.name == name) return &collective;
   refuse_name("collective", name, collective_names());
+}
+
+/// "all", or names with commas between.
+std::vector<const Collective*> find_collectives(std::string_view names) {
+  std::vector<const Collective*> found;
+  if (names == "all") {
+    for (const Collective& collective : collectives()) found.push_back(&collective);
+    return found;
+  }
+  for (;;) {
+    const std::size_t comma = names.find(',');
+    found.push_back(find_collective(names.substr(0, comma)));
+    if (comma == std::string_view::npos) return found;
+    names.remove_prefix(comma + 1);
+  }
 }
 
 std::vector<tuttiDataType_t> find_types(const std::string& name) {
@@ -100,8 +115,8 @@ std::vector<std::size_t> sweep(const Arguments& arguments) {
   return sizes;
 }
 
-void complete(Options& options, const Arguments& arguments) {
-  options.collective = find_collective(arguments.collective);
+void complete(Options& options, const Arguments& arguments, const Collective& collective) {
+  options.collective = &collective;
   options.sizes = options.collective->name == "barrier" ? std::vector<std::size_t>{0} : sweep(arguments);
   options.types = find_types(arguments.type);
   options.operators = options.collective->reduces ? find_operators(arguments.op) : std::vector{Operator::sum};
@@ -117,7 +132,8 @@ void complete(Options& options, const Arguments& arguments) {
 
 void describe(CLI::App& app, Options& options, Arguments& arguments) {
   app.add_option("collective", arguments.collective,
-                 fmt::format("What to measure: {}", fmt::join(collective_names(), ", ")))
+                 fmt::format("What to measure: {}; several with commas between, or all",
+                             fmt::join(collective_names(), ", ")))
       ->required();
   const auto ranks = [&app](const char* name, int& target, const char* help) {
     return app.add_option(name, target, help)->check(CLI::Range(1, 4096))->group("Ranks");
@@ -209,24 +225,28 @@ std::size_t parse_bytes(const std::string& text) {
   return static_cast<std::size_t>(bytes);
 }
 
-std::optional<Options> parse(int argc, char** argv, int& status) {
+std::vector<Options> parse(int argc, char** argv, int& status) {
+  std::vector<Options> all;
   Options options;
   Arguments arguments;
   CLI::App app("Measures the collectives of tutti, and checks their results.", "tutti-perf");
   try {
     describe(app, options, arguments);
     app.parse(argc, argv);
-    complete(options, arguments);
+    options.command_line = fmt::format("{}", fmt::join(argv, argv + argc, " "));
+    for (const Collective* collective : find_collectives(arguments.collective))
+      complete(all.emplace_back(options), arguments, *collective);
+    if (all.size() > 1 && !(options.json_file + options.csv_file).empty())
+      refuse("--json and --csv take one collective: each would overwrite the one before.");
   } catch (const CLI::Success& done) {
     status = app.exit(done);
-    return std::nullopt;
+    return {};
   } catch (const std::exception& mistake) {  // CLI::ParseError, and refuse()
     std::cerr << "tutti-perf: " << mistake.what() << "\nRun with --help for the options.\n";
     status = 2;
-    return std::nullopt;
+    return {};
   }
-  options.command_line = fmt::format("{}", fmt::join(argv, argv + argc, " "));
-  return options;
+  return all;
 }
 
 }  // namespace perf

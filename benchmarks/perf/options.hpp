@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,9 +41,10 @@ struct Options {
   std::string command_line;
 };
 
-/// Reads the command line. Gives nothing when the program is done (help was asked for, or a mistake was
-/// explained), with the exit status in `status`.
-[[nodiscard]] std::optional<Options> parse(int argc, char** argv, int& status);
+/// Reads the command line: what to measure one after the other, which differs in the collective. Gives
+/// nothing when the program is done (help was asked for, or a mistake was explained), with the exit status in
+/// `status`.
+[[nodiscard]] std::vector<Options> parse(int argc, char** argv, int& status);
 
 /// "8", "64K", "256M", "1.5G", "4MiB". Throws std::invalid_argument with a sentence.
 [[nodiscard]] std::size_t parse_bytes(const std::string& text);

@@ -48,6 +48,10 @@ class Collectives(ProcessTest):
                 with self.subTest(collective, wire=wire):
                     self.assert_right(self.run_perf(collective, "-n", 2, "-t", 2, "--transport", wire, *FEW, *QUICK))
 
+    def test_several_in_one_run(self):
+        self.assert_right(self.run_perf("all_reduce,barrier,sendrecv", "-n", 2, *FEW, *QUICK), measured=3)
+        self.assert_right(self.run_perf("all", "-n", 2, *FEW, *QUICK), measured=len(COLLECTIVES))
+
     def test_every_root(self):
         for collective in ("broadcast", "reduce", "gather", "scatter"):
             for wire in WIRES:

@@ -40,6 +40,9 @@ class Mistakes(ProcessTest):
     def test_an_unknown_collective(self):
         self.assert_refused(r"no collective \"all_redcue\". Did you mean \"all_reduce\"", "all_redcue", *SMALL)
 
+    def test_one_file_for_several_collectives(self):
+        self.assert_refused(r"--json and --csv take one collective", "all", *SMALL, "--json", "all.json")
+
     def test_shm_across_hosts(self):
         self.assert_refused(r"TUTTI_TRANSPORT=shm, but the ranks are on 2 hosts", "all_reduce", *SMALL, "--hosts", 2,
                             TUTTI_TRANSPORT="shm")
