@@ -29,10 +29,10 @@ class BedTest(unittest.TestCase):
         self.bed_pid = process.pid
         return process
 
-    def run_bed(self, *arguments, **environment):
+    def run_bed(self, *arguments, patience_s=PATIENCE_S, **environment):
         """Its returncode, stdout and stderr."""
         process = self.start_bed(*arguments, **environment)
-        stdout, stderr = process.communicate(timeout=PATIENCE_S)
+        stdout, stderr = process.communicate(timeout=patience_s)
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def assert_nothing_runs(self):

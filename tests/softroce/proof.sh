@@ -1,0 +1,197 @@
+#!/bin/sh
+# The proof that tutti works on real RDMA devices, for inside the test bed: run.sh … proof.sh BUILD [STEP…]
+#
+# BUILD is a build folder with tutti-perf and transport_verbs_conformance_test. Every step of the machine's shape is run,
+# or those named; each prints a line, and what its programs printed if it failed. tutti-perf compares every element.
+set -u
+
+build=$1
+shift
+perf=$build/benchmarks/perf/tutti-perf
+log=$(mktemp)
+pids=$(mktemp -d)
+failures=0
+
+# What an emulated machine needs: longer waits, and queue pairs that do not take a sleeping processor for a lost packet.
+export TUTTI_TEST_SLOWNESS=10 TUTTI_VERBS_TIMEOUT=18 TUTTI_INIT_TIMEOUT_MS=200000
+
+fail() {
+  echo "$*"
+  return 1
+}
+
+# ---- Steps
+
+conformance() {
+  TUTTI_VERBS_TIMEOUT= TUTTI_TEST_VERBS_DEVICES='rxe#_' "$build/tests/transport/transport_verbs_conformance_test"
+}
+
+# once N COLLECTIVES OPTIONS…: N ranks on each host, one call to be checked at each size, out of place and in place.
+once() {
+  number=$1
+  shift
+  softroce ranks "$number" "$perf" "$@" -I 1 -w 0 -T 120
+}
+
+on_hosts() { # HOSTS RAILS FUNCTION…
+  (
+    SOFTROCE_HOSTS=$(seq -s ' ' 0 $(($1 - 1)))
+    SOFTROCE_RAILS=$2
+    export SOFTROCE_HOSTS SOFTROCE_RAILS
+    shift 2
+    "$@"
+  )
+}
+
+small="-b 4K -e 4K"
+middle="-b 0 -e 300K -f 65" # 0, 1, 65, 4225 B, 268 KiB
+large="-b 16M -e 16M"
+
+collectives_of_2_hosts_1_rail() { on_hosts 2 1 once 2 all $middle; }
+collectives_of_2_hosts_2_rails() { TUTTI_VERBS_QUEUE_PAIRS=2 on_hosts 2 2 once 2 all $middle; }
+collectives_of_4_hosts_1_rail() { on_hosts 4 1 once 1 all $middle; }
+collectives_of_4_hosts_2_rails() { on_hosts 4 2 once 2 all $small; }
+large_messages() { TUTTI_VERBS_QUEUE_PAIRS=2 on_hosts 2 2 once 1 all_reduce,alltoall $large; }
+zero_copy() {
+  TUTTI_VERBS_ZERO_COPY=1 TUTTI_VERBS_QUEUE_PAIRS=2 on_hosts 2 2 once 1 all_reduce,all_gather,alltoall,sendrecv --memory tutti \
+    -b 64 -e 5M -f 40
+}
+
+collectives_across_machines() { TUTTI_VERBS_QUEUE_PAIRS=2 once 2 all $middle; }
+large_messages_across_machines() { once 1 all_reduce,alltoall $large; }
+
+lossy() { # SHARE
+  softroce netem 0 loss "$1"
+  on_hosts 2 1 once 1 all_reduce,all_gather,alltoall -b 8 -e 600K -f 40
+  status=$?
+  tc -s qdisc show dev net0_0
+  tc -s qdisc show dev net0_0 | grep -q 'dropped [1-9]' || fail "nothing was lost" || status=1
+  softroce netem 0
+  return $status
+}
+loss_of_a_thousandth() { lossy 0.1%; }
+loss_of_a_hundredth() { lossy 1%; }
+
+# at_work RAILS COLLECTIVE OPTIONS…: two ranks on two hosts, in the background; returns once they are at work. Rank r is
+# process $(cat $pids/r).
+at_work() {
+  rails=$1
+  shift
+  rm -f "$pids"/*
+  : >"$pids/output"
+  PIDS=$pids on_hosts 2 "$rails" softroce ranks 1 sh -c 'echo $$ >"$PIDS/$RANK"; exec "$@"' sh "$perf" "$@" >"$pids/output" 2>&1 &
+  ranks=$!
+  wait_for_rows 3
+}
+
+rows() { grep -c '^ .* float ' "$pids/output"; }
+
+wait_for_rows() { # NUMBER
+  for _ in $(seq 600); do
+    [ "$(rows)" -lt "$1" ] || return 0
+    sleep 0.1
+  done
+  cat "$pids/output"
+  fail "there are no $1 rows after a minute"
+}
+
+ends_within() { # SECONDS
+  for _ in $(seq $(($1 * 10))); do
+    kill -0 "$ranks" 2>/dev/null || return 0
+    sleep 0.1
+  done
+  kill -9 "$(cat "$pids/0")" "$(cat "$pids/1")"
+  fail "the ranks did not end within $1 s"
+}
+
+says() { # PATTERN
+  grep -qE "$1" "$pids/output" || fail "no line like: $1"
+}
+
+# What is true of two ranks whose work was ended by force.
+failed_naming() { # PATTERN
+  ends_within 30
+  status=$?
+  wait "$ranks" && fail "no rank failed" && status=1
+  cat "$pids/output"
+  says "$1" || status=1
+  return $status
+}
+
+a_killed_process() {
+  at_work 1 all_reduce -b 64K -e 64K -N 0 -I 20 -w 0 || return
+  kill -9 "$(cat "$pids/1")"
+  failed_naming 'tutti-perf: .*rank 1 .*died'
+}
+
+# Long enough for packets to be lost and sent again, shorter than the queue pairs' patience.
+a_link_cut_for_a_moment() {
+  at_work 1 all_reduce -b 64K -e 64K -N 25 -I 10 -w 0 || return
+  softroce link cut 0 1
+  sleep 1.5
+  before=$(rows)
+  softroce link restore 0 1
+  wait_for_rows $((before + 3)) || return
+  wait "$ranks"
+  status=$?
+  cat "$pids/output"
+  says 'rxe1_0 port 1: .*down' || status=1
+  says 'Out of bounds values : 0 OK' || status=1
+  return $status
+}
+
+# The driver takes 7 retries for any number.
+a_link_cut_for_good() {
+  TUTTI_VERBS_TIMEOUT=15 TUTTI_VERBS_RETRIES=6 at_work 1 all_reduce -b 64K -e 64K -N 0 -I 20 -w 0 || return
+  softroce link cut 0 1
+  failed_naming 'lost its connection with rank [01] .*transport retry counter exceeded.* on rxe[01]_0 port 1'
+  status=$?
+  softroce link restore 0 1
+  return $status
+}
+
+# Every second row of measurements one rail is cut, in turn, while the ranks go on.
+rail_cuts() { # NUMBER
+  TUTTI_VERBS_QUEUE_PAIRS=2 TUTTI_VERBS_TIMEOUT=15 TUTTI_VERBS_RETRIES=6 at_work 2 all_reduce -b 1M -e 1M -N $((2 * $1 + 4)) \
+    -I 2 -w 0 || return
+  for cut in $(seq "$1"); do
+    softroce link cut $((cut % 2)) 1
+    wait_for_rows $((2 * cut + 2)) || return
+    softroce link restore $((cut % 2)) 1
+    wait_for_rows $((2 * cut + 3)) || return
+  done
+  wait "$ranks"
+  status=$?
+  cat "$pids/output"
+  says 'rxe1_0 port 1: .*down' || status=1
+  says 'rxe1_1 port 1: .*down' || status=1
+  return $status
+}
+a_rail_cut_in_each_of_50_all_reduces() { rail_cuts 50; }
+
+# ---- All of them
+
+steps_of_one_machine="conformance collectives_of_2_hosts_1_rail collectives_of_2_hosts_2_rails collectives_of_4_hosts_1_rail
+  collectives_of_4_hosts_2_rails large_messages zero_copy loss_of_a_thousandth loss_of_a_hundredth a_killed_process
+  a_link_cut_for_a_moment a_link_cut_for_good"
+steps_across_machines="collectives_across_machines large_messages_across_machines"
+
+now() { cut -d. -f1 /proc/uptime; }
+
+run_step() {
+  begun=$(now)
+  if "$1" >"$log" 2>&1; then
+    echo "ok      $1 ($(($(now) - begun)) s)"
+    return
+  fi
+  failures=$((failures + 1))
+  echo "FAILED  $1 ($(($(now) - begun)) s):"
+  tail -n 60 "$log" | sed 's/^/    /'
+}
+
+if [ $# = 0 ]; then
+  if [ "$SOFTROCE_MACHINES" = 1 ]; then set -- $steps_of_one_machine; else set -- $steps_across_machines; fi
+fi
+for step in "$@"; do run_step "$step"; done
+echo "$failures of $# steps failed"
+[ "$failures" = 0 ]
