@@ -83,11 +83,12 @@ void Member::wait(const std::function<bool()>& done) {
     if (passed(deadline)) fail(Code::timeout, "rank {} has waited for {} ms", rank(), patience_ms);
     transport->arm();
     const bool now = poll_once();
-    if (!now && sleep_on_fd) {
+    const bool over = now || failure.failed();  // found out by arm() or that poll: no more will ring
+    if (!over && sleep_on_fd) {
       pollfd waiting{transport->wake_fd(), POLLIN, 0};
       if (::poll(&waiting, 1, ms_until(deadline)) == 0)
         fail(Code::timeout, "rank {} slept for {} ms: a wake-up was lost", rank(), patience_ms);
-    } else if (!now) {
+    } else if (!over) {
       transport->sleep(100);
     }
     transport->disarm();
