@@ -267,7 +267,7 @@ int modify_qp(ibv_qp* pair, ibv_qp_attr* attributes, int mask) {
   if ((mask & IBV_QP_STATE) == 0 || !in_order) return EINVAL;
   if ((mask & IBV_QP_DEST_QPN) != 0) changed.peer = attributes->dest_qp_num;
   if (attributes->qp_state == IBV_QPS_ERR) {
-    f.let_arrive(changed);
+    f.let_arrive(changed.qp_num);
     f.fail(changed);
   }
   changed.state = attributes->qp_state;
@@ -278,7 +278,7 @@ int modify_qp(ibv_qp* pair, ibv_qp_attr* attributes, int mask) {
 int destroy_qp(ibv_qp* pair) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
-  f.let_arrive(*f.pairs.at(pair->qp_num));
+  f.let_arrive(pair->qp_num);
   const auto node = f.pairs.extract(pair->qp_num);
   f.run_towards(*node.mapped());  // whoever waited for it fails
   return 0;

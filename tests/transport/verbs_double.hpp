@@ -38,11 +38,12 @@ void judge(Judge judge);
 enum class Manner {
   cut,      // nothing arrives any more; after a while the retries are exhausted
   unheard,  // likewise, but the last few requests did arrive: only their acknowledgements did not
-  late,     // likewise, but they arrive at the last moment at which the target's queue pair takes anything
-  down,     // likewise cut, and the port of the end that posts says so
-  failed,   // the device of the end that posts fails: event, everything flushed
-  mute,     // likewise, but it flushes nothing
-  lying,    // the device of the other end acknowledges, tells nobody, and fails like a mute one
+  late,  // likewise, but the last few arrive long after the sender gave up, if their target still takes them
+  slow,  // likewise, but the last few arrived and were acknowledged: only their target's rank is told late
+  down,  // likewise cut, and the port of the end that posts says so
+  failed,  // the device of the end that posts fails: event, everything flushed
+  mute,    // likewise, but it flushes nothing
+  lying,   // the device of the other end acknowledges, tells nobody, and fails like a mute one
 };
 /// The device with this index dies when the request with this number (from 0, counted from now on, both
 /// ends') would be carried out on it; -1: never.

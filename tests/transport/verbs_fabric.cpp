@@ -7,6 +7,13 @@
 
 namespace tutti::verbs_double {
 
+namespace {
+// Polls of anybody since the rail died: the sender gives up, what travels arrives, a slow device tells.
+constexpr int kPatience = 40;
+constexpr int kArrivesAfter = 50;
+constexpr int kTellsAfter = 80;
+}  // namespace
+
 void ring(int fd) {
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = ::write(fd, &one, sizeof one);
@@ -47,13 +54,20 @@ void Fabric::post(SoftPair& pair, Request request) {
     run(pair);
 }
 
+void Fabric::tell(SoftPair& pair, const ibv_wc& completion) {
+  if (rail_dead && death.manner == Manner::slow && is_on_rail(pair) && polls < kTellsAfter)
+    held.emplace_back(pair.recv_cq, completion);
+  else
+    complete(pair.recv_cq, completion);
+}
+
 void Fabric::flush(SoftPair& pair, std::uint64_t receive) {
   if (pair.mute) return;
   ibv_wc completion{};
   completion.wr_id = receive;
   completion.status = IBV_WC_WR_FLUSH_ERR;
   completion.qp_num = pair.qp_num;
-  complete(pair.recv_cq, completion);
+  tell(pair, completion);
 }
 
 void Fabric::fail(SoftPair& pair) {
@@ -72,6 +86,7 @@ bool Fabric::dies(SoftPair& pair) {
   if (rail_requests++ != death.request) return false;
   rail_dead = true;
   stragglers = kStragglers;
+  polls = 0;
   if (death.manner == Manner::down) raise(*pair.context, IBV_EVENT_PORT_ERR, 1);
   if (death.manner == Manner::failed || death.manner == Manner::mute) fail_device(pair);
   if (const auto peer = pairs.find(pair.peer); death.manner == Manner::lying && peer != pairs.end())
@@ -92,8 +107,12 @@ void Fabric::fail_device(SoftPair& pair) {
 }
 
 void Fabric::wait_on() {
-  constexpr int kPatience = 40;
   if (!rail_dead) return;
+  ++polls;
+  if (polls == kTellsAfter)
+    for (const auto& [queue, completion] : std::exchange(held, {})) complete(queue, completion);
+  if (polls == kArrivesAfter)
+    while (!network.empty()) let_arrive(network.front().to);
   for (auto& [number, pair] : pairs) {
     if (!is_on_rail(*pair) || pair->requests.empty() || pair->state != IBV_QPS_RTS) continue;
     if (++pair->waits < kPatience) continue;
@@ -104,16 +123,24 @@ void Fabric::wait_on() {
   }
 }
 
-void Fabric::let_arrive(SoftPair& target) {
-  if (!rail_dead || death.manner != Manner::late || !is_on_rail(target)) return;
-  const auto from = pairs.find(target.peer);
-  if (from != pairs.end() && from->second->state == IBV_QPS_RTS) straggle(*from->second);
+void Fabric::let_arrive(std::uint32_t target) {
+  for (Packet& packet : network)
+    if (packet.to == target) (void)deliver(target, packet.request);
+  std::erase_if(network, [&](const Packet& packet) { return packet.to == target; });
 }
 
 void Fabric::straggle(SoftPair& from) {
   for (Request& request : from.requests) {
     if (request.arrived) continue;
-    if (stragglers == 0 || !deliver(from, request)) return;
+    if (stragglers == 0) return;
+    if (death.manner == Manner::late) {
+      network.push_back({from.peer, request});
+      auto& data = network.back().request.inlined;
+      const auto* const bytes = reinterpret_cast<const std::byte*>(request.piece.addr);
+      if (request.wr.num_sge == 1 && data.empty()) data.assign(bytes, bytes + request.piece.length);
+    } else if (!deliver(from.peer, request)) {
+      return;
+    }
     request.arrived = true;
     --stragglers;
   }
@@ -183,7 +210,9 @@ ibv_wc_status Fabric::status_of(SoftPair& pair, const Request& request, std::siz
 bool Fabric::execute(SoftPair& pair, Request& request) {
   if (pair.state != IBV_QPS_RTS) return finish(pair, request, IBV_WC_WR_FLUSH_ERR), true;
   if (is_on_rail(pair) && dies(pair)) {
-    if (death.manner == Manner::unheard) straggle(pair);
+    if (death.manner == Manner::unheard || death.manner == Manner::late) straggle(pair);
+    if (death.manner == Manner::slow && stragglers > 0 && deliver(pair.peer, request))
+      return --stragglers, finish(pair, request, IBV_WC_SUCCESS), true;
     if (death.manner == Manner::lying && stragglers > 0)
       return --stragglers, finish(pair, request, IBV_WC_SUCCESS), true;
     if (pair.state == IBV_QPS_RTS) return false;
@@ -197,18 +226,20 @@ bool Fabric::execute(SoftPair& pair, Request& request) {
       (peer->state < IBV_QPS_RTR || (tells && peer->state <= IBV_QPS_RTS && peer->receives.empty())))
     return false;  // not ready: again later
   ibv_wc_status status = status_of(pair, request, bytes);
-  if (status == IBV_WC_SUCCESS && (peer == nullptr || !deliver(pair, request))) status = IBV_WC_RETRY_EXC_ERR;
+  if (status == IBV_WC_SUCCESS && (peer == nullptr || !deliver(pair.peer, request)))
+    status = IBV_WC_RETRY_EXC_ERR;
   finish(pair, request, status);
   return true;
 }
 
-bool Fabric::deliver(SoftPair& pair, Request& request) {
-  const auto found = pairs.find(pair.peer);
+bool Fabric::deliver(std::uint32_t target, const Request& request) {
+  const auto found = pairs.find(target);
   if (found == pairs.end() || found->second->state < IBV_QPS_RTR || found->second->state > IBV_QPS_RTS)
     return false;
   const bool tells = request.wr.opcode == IBV_WR_RDMA_WRITE_WITH_IMM;
   const std::size_t bytes = request.wr.num_sge == 0 ? 0 : request.piece.length;
   if (tells && found->second->receives.empty()) return false;
+  if (bytes > 0 && !keys.contains(request.wr.wr.rdma.rkey)) return false;
   const void* const from =
       request.inlined.empty() ? reinterpret_cast<const void*>(request.piece.addr) : request.inlined.data();
   if (bytes > 0) std::memcpy(reinterpret_cast<void*>(request.wr.wr.rdma.remote_addr), from, bytes);
@@ -242,7 +273,7 @@ void Fabric::arrive(SoftPair& peer, const Request& request, std::size_t bytes) {
   completion.wc_flags = IBV_WC_WITH_IMM;
   completion.qp_num = peer.qp_num;
   peer.receives.pop_front();
-  complete(peer.recv_cq, completion);
+  tell(peer, completion);
 }
 
 Fabric& fabric() {
@@ -301,6 +332,8 @@ void kill_rail(const Death& death) {
   fabric().death = death;
   fabric().rail_requests = 0;
   fabric().rail_dead = false;
+  fabric().network.clear();
+  fabric().held.clear();
 }
 
 bool rail_is_dead() {

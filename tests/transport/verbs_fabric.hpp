@@ -32,7 +32,13 @@ struct Request {
   ibv_send_wr wr{};
   ibv_sge piece{};
   std::vector<std::byte> inlined;
-  bool arrived = false;  // not acknowledged
+  bool arrived = false;  // or will, without being acknowledged
+};
+
+/// It travels.
+struct Packet {
+  std::uint32_t to = 0;
+  Request request;
 };
 
 struct SoftPair : ibv_qp {
@@ -67,6 +73,9 @@ class Fabric {
   long rail_requests = 0;
   bool rail_dead = false;
   int stragglers = 0;  // requests that still arrive on it
+  int polls = 0;       // since it is dead
+  std::vector<Packet> network;
+  std::vector<std::pair<ibv_cq*, ibv_wc>> held;  // what a slow device has not told yet
 
   ~Fabric() { stop(); }
 
@@ -87,8 +96,10 @@ class Fabric {
   void fail(SoftPair& pair);
   /// Those that still wait for an acknowledgement on the dead rail have waited long enough.
   void wait_on();
-  /// What is on its way to it on the dead rail arrives now or never.
-  void let_arrive(SoftPair& target);
+  /// What travels to it arrives.
+  void let_arrive(std::uint32_t target);
+  /// Its queue pair and its wait, of a receive.
+  void tell(SoftPair& pair, const ibv_wc& completion);
   /// Some of what it posted arrives after all, unacknowledged.
   void straggle(SoftPair& from);
   void fail_device(SoftPair& pair);
@@ -109,7 +120,7 @@ class Fabric {
   /// Whether the rail is dead for the request that would be next.
   bool dies(SoftPair& pair);
   /// false: the target is not ready.
-  bool deliver(SoftPair& pair, Request& request);
+  bool deliver(std::uint32_t target, const Request& request);
   void finish(SoftPair& pair, const Request& request, ibv_wc_status status);
 
   ibv_wc_status status_of(SoftPair& pair, const Request& request, std::size_t bytes);

@@ -15,7 +15,7 @@
 namespace tutti::verbs_double {
 
 static void PrintTo(Manner manner, std::ostream* out) {
-  constexpr const char* kNames[] = {"cut", "unheard", "late", "down", "failed", "mute", "lying"};
+  constexpr const char* kNames[] = {"cut", "unheard", "late", "slow", "down", "failed", "mute", "lying"};
   *out << kNames[static_cast<int>(manner)];
 }
 
@@ -162,8 +162,8 @@ TEST_P(VerbsFailover, carries_on_when_the_devices_take_their_time) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, VerbsFailover,
-                         ::testing::Values(Manner::cut, Manner::unheard, Manner::late, Manner::down,
-                                           Manner::failed, Manner::mute),
+                         ::testing::Values(Manner::cut, Manner::unheard, Manner::late, Manner::slow,
+                                           Manner::down, Manner::failed, Manner::mute),
                          ::testing::PrintToStringParamName());
 
 using VerbsFailoverFails = VerbsFailover;
