@@ -112,6 +112,10 @@ typedef struct tuttiComm* tuttiComm_t;
 /** A group of calls that runs asynchronously: made by tuttiGroupEndAsync, freed by tuttiWorkFree. */
 typedef struct tuttiWork* tuttiWork_t;
 
+/** Memory that all ranks of a communicator have registered together, each its own. Made by
+ *  tuttiWindowRegister, freed by tuttiWindowDeregister or with the communicator. */
+typedef struct tuttiWindow* tuttiWindow_t;
+
 /** NULL: host memory, and calls that return when they are done. */
 typedef void* tuttiStream_t;
 
@@ -349,6 +353,86 @@ TUTTI_EXPORT tuttiResult_t tuttiSend(const void* sendbuff, size_t count, tuttiDa
 /** Receives `count` elements from `peer`. */
 TUTTI_EXPORT tuttiResult_t tuttiRecv(void* recvbuff, size_t count, tuttiDataType_t datatype, int peer,
                                      tuttiComm_t comm, tuttiStream_t stream);
+
+/* ---- One-sided ----------------------------------------------------------------------- */
+
+/* A rank writes into memory of another one, which need not call anything for it:
+ *
+ *     tuttiWindow_t win;
+ *     tuttiWindowRegister(comm, buffer, bytes, &win);                         // all ranks
+ *     tuttiPutSignal(data, count, tuttiFloat32, right, win, offset, 0, comm, NULL);
+ *     tuttiWaitSignalDesc_t one = {1, left, 0};
+ *     tuttiWaitSignal(1, &one, comm, NULL);                                   // now left's data are here
+ *     tuttiWindowDeregister(comm, win);                                       // all ranks
+ *
+ * When a put or a signal returns, its source may be changed (local completion). It has not necessarily landed
+ * then. Data are visible at the target when tuttiWaitSignal has returned there for a signal that the same
+ * rank sent to it with that put or after it, into whatever window: a signal stands for all that its sender
+ * has put there before. Between two signals puts land in any order, and of those that overlap either may
+ * win. Of what two ranks put, nothing is known but what their signals say. To read a place of a window where
+ * a put may be under way, or to put there before its last reader has said (by a signal of its own, say) that
+ * it is done, is a race of the program's.
+ *
+ * Progress. Data arrive whatever the target is doing: in a call of this library the calling thread takes
+ * them in, between calls a thread of the communicator's, which the first window starts. So a put may wait
+ * for room on the wire, but never for a call of its target's, and no order of puts, signals, waits and
+ * collectives deadlocks by itself.
+ *
+ * In a group, puts and signals are issued first, in the order of their calls, and tuttiWaitSignal and
+ * tuttiFlush last; tuttiGroupEndAsync's work is done when the sources may be changed and the awaited signals
+ * have come. Threads, streams and errors are those of collectives: one thread at a time uses a communicator;
+ * bad arguments (the sentence names the window, offset and size) leave it usable; a peer that died makes
+ * every waiting call fail with its name, and one that has destroyed its communicator the calls that still
+ * need it. A peer (or this rank) may be any rank, oneself included. */
+
+/** Signals of each pair of ranks have indices 0 … TUTTI_NUM_SIGNALS-1. Each is a count: how often it was
+ * sent to this rank by that peer, less how often it was waited for. */
+#define TUTTI_NUM_SIGNALS 64
+
+/** One signal to be waited for: `opCnt` times index `sigIdx` from `peer`. */
+typedef struct {
+  int opCnt;
+  int peer;
+  int sigIdx;
+} tuttiWaitSignalDesc_t;
+
+/** Makes `size` bytes at `buff` this rank's part of a new window. Sizes may differ between ranks and be 0
+ * (then buff may be NULL). Windows may overlap. The memory must stay until tuttiWindowDeregister, or until
+ * the communicator is destroyed. Collective: ranks register and deregister windows in the same order. The
+ * first window of a communicator connects all its ranks (with shared memory, half a MiB a pair).
+ * tuttiInvalidArgument: NULL. tuttiInvalidUsage: within a group. tuttiTimeout: not all ranks called it
+ * (within initTimeoutMs; the sentence names who is missing). */
+TUTTI_EXPORT tuttiResult_t tuttiWindowRegister(tuttiComm_t comm, void* buff, size_t size, tuttiWindow_t* win);
+
+/** Ends a window. Collective: returns when everything that any rank has put into this rank's part has landed,
+ * and nobody will put more; the memory may then be freed. tuttiInvalidArgument: not a window of `comm`.
+ * tuttiInvalidUsage: within a group, or ranks that deregister different windows. */
+TUTTI_EXPORT tuttiResult_t tuttiWindowDeregister(tuttiComm_t comm, tuttiWindow_t win);
+
+/** Writes `count` elements to byte `peerWinOffset` of `peer`'s part of the window, which must hold them (else
+ * tuttiInvalidArgument, and nothing is sent). */
+TUTTI_EXPORT tuttiResult_t tuttiPut(const void* localbuff, size_t count, tuttiDataType_t datatype, int peer,
+                                    tuttiWindow_t peerWin, size_t peerWinOffset, tuttiComm_t comm,
+                                    tuttiStream_t stream);
+
+/** Likewise, followed by signal `sigIdx`. With a count of 0: the signal alone. */
+TUTTI_EXPORT tuttiResult_t tuttiPutSignal(const void* localbuff, size_t count, tuttiDataType_t datatype,
+                                          int peer, tuttiWindow_t peerWin, size_t peerWinOffset, int sigIdx,
+                                          tuttiComm_t comm, tuttiStream_t stream);
+
+/** Sends signal `sigIdx` to `peer`: all that this rank has put there before has landed when it comes.
+ * tuttiInvalidUsage: no window was ever registered on `comm`. */
+TUTTI_EXPORT tuttiResult_t tuttiSignal(int peer, int sigIdx, tuttiComm_t comm, tuttiStream_t stream);
+
+/** Waits until each of the signals has come as often as its description says, and takes them off their
+ * counts. Errors as tuttiSignal; tuttiTimeout: nothing moved for timeoutMs (the sentence names the signal).
+ */
+TUTTI_EXPORT tuttiResult_t tuttiWaitSignal(int nDesc, const tuttiWaitSignalDesc_t* signalDescs,
+                                           tuttiComm_t comm, tuttiStream_t stream);
+
+/** Returns when everything that this rank has put has landed in its targets' windows (remote completion); the
+ * targets are told nothing. Errors as tuttiSignal. */
+TUTTI_EXPORT tuttiResult_t tuttiFlush(tuttiComm_t comm, tuttiStream_t stream);
 
 /* ---- Operators ----------------------------------------------------------------------- */
 

@@ -66,6 +66,21 @@ template <typename T>
 concept Element = data_type<std::remove_cv_t<T>>
 != tuttiNumTypes;
 
+/// Bytes of an element.
+[[nodiscard]] constexpr std::size_t size_of(tuttiDataType_t type) noexcept {
+  switch (type) {
+    case tuttiInt32:
+    case tuttiUint32:
+    case tuttiFloat32: return 4;
+    case tuttiInt64:
+    case tuttiUint64:
+    case tuttiFloat64: return 8;
+    case tuttiFloat16:
+    case tuttiBfloat16: return 2;
+    default: return 1;
+  }
+}
+
 inline constexpr tuttiRedOp_t sum = tuttiSum;
 inline constexpr tuttiRedOp_t prod = tuttiProd;
 inline constexpr tuttiRedOp_t max = tuttiMax;
@@ -149,6 +164,36 @@ class PreMulSum {
  private:
   tuttiComm_t comm_;
   tuttiRedOp_t op_ = tuttiSum;
+};
+
+/// A rank's part of a window: memory that peers put into. Made and ended by all ranks together, in the same
+/// order; must go before its communicator and before its memory.
+class Window {
+ public:
+  Window(tuttiComm_t comm, Buffer memory) : Window(comm, memory.data, memory.count, memory.type) {}
+  Window(Window&& other) noexcept
+      : comm_(std::exchange(other.comm_, nullptr)), window_(other.window_), type_(other.type_) {}
+  Window& operator=(Window&& other) noexcept {
+    std::swap(comm_, other.comm_);
+    std::swap(window_, other.window_);
+    std::swap(type_, other.type_);
+    return *this;
+  }
+  ~Window() {
+    if (comm_ != nullptr) tuttiWindowDeregister(comm_, window_);
+  }
+  [[nodiscard]] tuttiWindow_t get() const noexcept { return window_; }
+  /// Of its elements, and of those that are put into it.
+  [[nodiscard]] tuttiDataType_t type() const noexcept { return type_; }
+
+ private:
+  Window(tuttiComm_t comm, void* data, std::size_t count, tuttiDataType_t type) : comm_(comm), type_(type) {
+    check(tuttiWindowRegister(comm, data, count * size_of(type), &window_), comm);
+  }
+
+  tuttiComm_t comm_;
+  tuttiWindow_t window_ = nullptr;
+  tuttiDataType_t type_;
 };
 
 // ---- The communicator
@@ -301,7 +346,37 @@ class Communicator {
     check(tuttiRecv(out.data, out.count, out.type, peer, comm_, nullptr), comm_);
   }
 
+  /// Makes `memory` this rank's part of a new window. Collective.
+  [[nodiscard]] Window window(Buffer memory) { return Window(comm_, memory); }
+  /// Writes to element `at` of the peer's part, whose type must be the same.
+  void put(ConstBuffer in, int peer, const Window& window, std::size_t at = 0) {
+    const std::size_t offset = place(in, window, at);
+    check(tuttiPut(in.data, in.count, in.type, peer, window.get(), offset, comm_, nullptr), comm_);
+  }
+  /// Likewise, then raises the signal there.
+  void put_signal(ConstBuffer in, int peer, const Window& window, std::size_t at = 0, int signal = 0) {
+    const std::size_t offset = place(in, window, at);
+    check(tuttiPutSignal(in.data, in.count, in.type, peer, window.get(), offset, signal, comm_, nullptr),
+          comm_);
+  }
+  void signal(int peer, int signal = 0) { check(tuttiSignal(peer, signal, comm_, nullptr), comm_); }
+  /// Waits for the signal to have come from `peer` so often; what was put before it can be read then.
+  void wait_signal(int peer, int signal = 0, int count = 1) {
+    const tuttiWaitSignalDesc_t desc{count, peer, signal};
+    check(tuttiWaitSignal(1, &desc, comm_, nullptr), comm_);
+  }
+  void wait_signals(std::span<const tuttiWaitSignalDesc_t> descs) {
+    check(tuttiWaitSignal(static_cast<int>(descs.size()), descs.data(), comm_, nullptr), comm_);
+  }
+  /// Waits until all that this rank has put has landed.
+  void flush() { check(tuttiFlush(comm_, nullptr), comm_); }
+
  private:
+  static std::size_t place(const ConstBuffer& in, const Window& window, std::size_t at) {
+    if (in.type != window.type())
+      throw Error(tuttiInvalidArgument, "put: the elements differ in type from the window's");
+    return at * size_of(in.type);
+  }
   [[nodiscard]] std::size_t blocks() const { return static_cast<std::size_t>(size()); }
   static void same(const char* what, std::size_t left, std::size_t right, tuttiDataType_t left_type,
                    tuttiDataType_t right_type) {

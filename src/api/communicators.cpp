@@ -143,7 +143,7 @@ tuttiResult_t tuttiCommAbort(tuttiComm_t comm) {
   return guarded(nullptr, [&] {
     Communicator& communicator = communicator_of(comm);
     communicator.abort("the user called tuttiCommAbort");
-    communicator.engine().wait_until_left();
+    communicator.wait_until_left();
     const std::unique_ptr<tuttiComm> owner(comm);
   });
 }

@@ -77,12 +77,18 @@ void copy_to_self(Pending& transfers) {
   transfers = std::move(others);
 }
 
-/// All point-to-point calls of a communicator as one, issued first; then its other calls.
+/// Puts and signals first, for they wait for nobody; then all point-to-point calls of a communicator as one;
+/// then its other calls; last what waits for signals.
 std::vector<Pending> arranged(std::vector<Pending> calls) {
+  std::vector<Pending> arranged_calls, waits;
   std::vector<Pending> result;
   std::vector<Pending> others;
   std::map<Communicator*, std::size_t> transfers_of;
   for (Pending& next : calls) {
+    if (next.one_sided != nullptr) {
+      (next.one_sided->waits() ? waits : arranged_calls).push_back(std::move(next));
+      continue;
+    }
     if (next.call.collective != Collective::send_receive) {
       others.push_back(std::move(next));
       continue;
@@ -100,8 +106,9 @@ std::vector<Pending> arranged(std::vector<Pending> calls) {
   result.erase(
       std::remove_if(result.begin(), result.end(), [](const Pending& p) { return p.call.transfers.empty(); }),
       result.end());
-  for (Pending& next : fused(std::move(others))) result.push_back(std::move(next));
-  return result;
+  for (auto* part : {&result, &(others = fused(std::move(others))), &waits})
+    std::move(part->begin(), part->end(), std::back_inserter(arranged_calls));
+  return arranged_calls;
 }
 
 /// Bytes of a reduction's whole input.
@@ -118,6 +125,7 @@ void multiply_into(Pending& pending, std::byte* place) {
 }
 
 void run_now(Pending& pending) {
+  if (pending.one_sided != nullptr) return pending.one_sided->run();
   if (pending.multiply != nullptr) {
     pending.comm->engine().drain();
     multiply_into(pending, pending.comm->staging(input_bytes(pending)));
@@ -138,10 +146,15 @@ std::shared_ptr<Work> run_later(std::vector<Pending>& calls) {
       kept[i] = std::make_shared<Arena>();
       multiply_into(calls[i], kept[i]->reserve(input_bytes(calls[i])));
     }
-    plans.push_back(&calls[i].comm->plan(calls[i].call));
+    plans.push_back(calls[i].one_sided != nullptr ? nullptr : &calls[i].comm->plan(calls[i].call));
   }
   for (std::size_t i = 0; i < calls.size(); ++i) {
-    calls[i].comm->engine().enqueue(*plans[i], std::move(calls[i].buffers), work, std::move(kept[i]));
+    Engine& engine = calls[i].comm->engine();
+    if (calls[i].one_sided != nullptr) {
+      engine.enqueue(std::move(calls[i].one_sided), work);
+      continue;
+    }
+    engine.enqueue(*plans[i], std::move(calls[i].buffers), work, std::move(kept[i]));
   }
   return work;
 }

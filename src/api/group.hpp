@@ -9,6 +9,29 @@
 
 namespace tutti::api {
 
+/// A one-sided call of a group.
+class OneSidedTask final : public Task {
+ public:
+  OneSidedTask(Communicator& comm, const onesided::Operation& operation)
+      : comm_(comm), awaited_(operation.awaited.begin(), operation.awaited.end()), operation_(operation) {
+    operation_.awaited = awaited_;
+  }
+  OneSidedTask(const OneSidedTask&) = delete;
+  OneSidedTask& operator=(const OneSidedTask&) = delete;
+
+  /// It may need others to do something first.
+  [[nodiscard]] bool waits() const noexcept { return operation_.kind != onesided::Operation::Kind::put; }
+  void run() { comm_.run(operation_); }
+  [[nodiscard]] bool advance(int microseconds) override {
+    return comm_.one_sided().advance(operation_, microseconds);
+  }
+
+ private:
+  Communicator& comm_;
+  std::vector<onesided::Awaited> awaited_;
+  onesided::Operation operation_;
+};
+
 /// A call with its buffers, as the user made it. The input of a pre-multiplying operator is prepared when it
 /// is issued.
 struct Pending {
@@ -16,6 +39,7 @@ struct Pending {
   Call call;
   std::vector<std::byte*> buffers;
   const PreMultiply* multiply = nullptr;
+  std::shared_ptr<OneSidedTask> one_sided = nullptr;  // then nothing else of this counts but comm
 };
 
 /// The calling thread has an open group.

@@ -5,10 +5,16 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <vector>
 
 #include <tutti/tutti.h>
 
 #include "comm/communicator.hpp"
+
+/// What a tuttiWindow_t points to.
+struct tuttiWindow {
+  tutti::onesided::Window* window;
+};
 
 /// What a tuttiComm_t points to.
 struct tuttiComm {
@@ -20,7 +26,9 @@ struct tuttiComm {
     void* data;
     std::size_t bytes;
   };
-  std::list<Registration> registrations;  // of tuttiCommRegister; a handle is the address of an entry
+  std::list<Registration> registrations;          // of tuttiCommRegister; a handle is the address of an entry
+  std::list<tuttiWindow> windows;                 // of tuttiWindowRegister
+  std::vector<tutti::onesided::Awaited> awaited;  // by the call of tuttiWaitSignal at hand
   ~tuttiComm() { magic = 0; }
 };
 

@@ -49,9 +49,13 @@ std::size_t Communicator::KeyHash::operator()(const std::vector<std::uint64_t>& 
   return hash;
 }
 
-Plan& Communicator::plan(const Call& call) {
+void Communicator::refuse_if_left() const {
   if (left_)
     fail(Code::invalid_usage, "tuttiCommFinalize ended this communicator: only tuttiCommDestroy may follow");
+}
+
+Plan& Communicator::plan(const Call& call) {
+  refuse_if_left();
   key_.clear();
   call.append_key(key_);
   auto found = plans_.find(key_);
@@ -129,9 +133,15 @@ PreMultiply& Communicator::user_operator(int handle) {
 void Communicator::finalize() {
   engine_->drain();
   failure_.check();
+  if (!left_ && one_sided_) one_sided_->finish();
   if (!left_) control_->leave();
   left_ = true;
   recent_.fill({});  // cached calls are refused, too
+}
+
+void Communicator::wait_until_left() noexcept {
+  engine_->wait_until_left();
+  if (one_sided_) one_sided_->wait_until_left();
 }
 
 void Communicator::abort(const std::string& sentence) noexcept {

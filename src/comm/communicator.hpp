@@ -18,6 +18,7 @@
 #include "bootstrap/rendezvous.hpp"
 #include "comm/engine.hpp"
 #include "comm/rank_info.hpp"
+#include "onesided/service.hpp"
 #include "select/select.hpp"
 
 namespace tutti {
@@ -67,12 +68,23 @@ class Communicator {
   void add_memory(std::byte* data, std::size_t bytes);
   void remove_memory(std::byte* data, std::size_t bytes) noexcept;
 
+  /// Memory that peers may put into. Collective: every rank gives its own, of whatever size.
+  onesided::Window& register_window(std::byte* data, std::size_t bytes);
+  /// Collective; returns when nobody puts into it any more.
+  void deregister_window(const onesided::Window& window);
+  /// Checks of a one-sided call that is to be made: throws invalid_usage or the failure.
+  onesided::Service& one_sided();
+  /// Runs and waits; what is queued goes first. Throws the failure.
+  void run(onesided::Operation& operation);
+
   int add_operator(const PreMultiply& op);
   /// Throws invalid_argument when there is no such operator (any more).
   [[nodiscard]] PreMultiply& user_operator(int handle);
 
   /// Waits for queued calls.
   void finalize();
+  /// After an abort: waits until a call in another thread has returned.
+  void wait_until_left() noexcept;
   /// Gives up: every rank's waiting calls fail, naming this rank.
   void abort(const std::string& sentence) noexcept;
 
@@ -91,6 +103,8 @@ class Communicator {
   void keep_useful_transports(const std::vector<RankInfo>& infos);
   void describe_situation(const std::vector<RankInfo>& infos);
   [[nodiscard]] std::unique_ptr<Plan> make_plan(const Call& call);
+  void start_one_sided(Deadline deadline);
+  void refuse_if_left() const;
 
   Failure failure_;
   World world_;
@@ -106,7 +120,9 @@ class Communicator {
   Arena staging_;
   std::uint64_t splits_ = 0;
   bool left_ = false;
-  std::unique_ptr<Engine> engine_;  // last: its thread uses all of the above
+  World one_sided_world_;                         // as world_, with transports of its own
+  std::unique_ptr<onesided::Service> one_sided_;  // made with the first window
+  std::unique_ptr<Engine> engine_;                // last: its thread uses all of the above
 };
 
 }  // namespace tutti

@@ -5,9 +5,7 @@
 #include "bootstrap/secret.hpp"
 #include "bootstrap/wire.hpp"
 #include "comm/communicator.hpp"
-#include "transport/shm/shm.hpp"
-#include "transport/tcp/tcp.hpp"
-#include "transport/verbs/verbs.hpp"
+#include "comm/transports.hpp"
 
 namespace tutti {
 namespace {
@@ -27,7 +25,7 @@ std::vector<RankInfo> parse(const std::vector<std::string>& texts) {
 /// nullptr where this host has no RDMA: the others serve. A setting that is wrong is no such case.
 std::unique_ptr<Transport> verbs_if_there_is_any(const World& world) {
   try {
-    return make_verbs_transport(world);
+    return make_transport("verbs", world);
   } catch (const Error& error) {
     if (error.code() == Code::invalid_argument) throw;
     TUTTI_LOG(info, "verbs is not used: {}", error.what());
@@ -65,12 +63,12 @@ Communicator::Communicator(Settings settings) {
     fail(Code::invalid_argument,
          "TUTTI_TRANSPORT: \"loop\" serves simulations; shm, tcp and verbs join processes");
   const bool all = wanted.empty();
-  if (all || wanted == "shm") transports_.push_back(make_shm_transport(world_));
-  if (wanted == "verbs") transports_.push_back(make_verbs_transport(world_));
+  if (all || wanted == "shm") transports_.push_back(make_transport("shm", world_));
+  if (wanted == "verbs") transports_.push_back(make_transport("verbs", world_));
   if (all) {
     if (auto verbs = verbs_if_there_is_any(world_)) transports_.push_back(std::move(verbs));
   }
-  if (all || wanted == "tcp") transports_.push_back(make_tcp_transport(world_));
+  if (all || wanted == "tcp") transports_.push_back(make_transport("tcp", world_));
 }
 
 RankInfo Communicator::describe() const {
@@ -215,6 +213,7 @@ void Communicator::describe_situation(const std::vector<RankInfo>& infos) {
 
 Communicator::~Communicator() {
   engine_.reset();
+  one_sided_.reset();
   if (control_ && !left_) control_->leave();
 }
 

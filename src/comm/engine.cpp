@@ -112,10 +112,18 @@ void Engine::wait_until_left() noexcept {
 
 void Engine::enqueue(Plan& plan, std::vector<std::byte*> buffers, std::shared_ptr<Work> work,
                      std::shared_ptr<void> keep) {
+  enqueue(Item{&plan, std::move(buffers), std::move(work), std::move(keep)});
+}
+
+void Engine::enqueue(std::shared_ptr<Task> task, std::shared_ptr<Work> work) {
+  enqueue(Item{nullptr, {}, std::move(work), nullptr, std::move(task)});
+}
+
+void Engine::enqueue(Item item) {
   {
     const Pause pause(*this);
     if (!thread_.joinable()) thread_ = std::thread([this] { progress_thread(); });
-    queue_.push_back({&plan, std::move(buffers), std::move(work), std::move(keep)});
+    queue_.push_back(std::move(item));
     // relaxed: the thread that takes the item takes the lock first.
     queued_.fetch_add(1, std::memory_order_relaxed);
   }
@@ -167,15 +175,21 @@ bool Engine::start(Item& item) {
   return true;
 }
 
+/// true: over.
+bool Engine::advance(Item& item) {
+  world_.failure->check();
+  if (item.task != nullptr) return item.task->advance(kSliceUs);
+  if (!item.started && !start(item)) return false;
+  return waiter_.advance(run_, kSliceUs) == Progress::done;
+}
+
 /// With the lock held: a slice of the first item.
 void Engine::advance_queue() noexcept {
   Item& item = queue_.front();
   try {
-    world_.failure->check();
-    if (!item.started && !start(item)) return;
-    if (waiter_.advance(run_, kSliceUs) == Progress::done) finish_front(Code::success, {});
+    if (advance(item)) finish_front(Code::success, {});
   } catch (const Error& error) {
-    const Error whole = reported(error, *item.plan);
+    const Error whole = item.plan == nullptr ? error : reported(error, *item.plan);
     finish_front(whole.code(), whole.what());
   } catch (const std::exception& error) {
     world_.failure->report(Code::internal_error, -1, error.what());

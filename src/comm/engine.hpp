@@ -50,6 +50,14 @@ class Work {
   std::string sentence_;
 };
 
+/// Something other than a plan that takes its turn in a queue.
+class Task {
+ public:
+  virtual ~Task() = default;
+  /// Moves it on for about so long. true: over. Throws the communicator's failure.
+  [[nodiscard]] virtual bool advance(int microseconds) = 0;
+};
+
 class Engine {
  public:
   Engine(const World& world, Connections& connections);
@@ -68,6 +76,7 @@ class Engine {
   /// Queues the plan; `keep` lives until it is done.
   void enqueue(Plan& plan, std::vector<std::byte*> buffers, std::shared_ptr<Work> work,
                std::shared_ptr<void> keep);
+  void enqueue(std::shared_ptr<Task> task, std::shared_ptr<Work> work);
   /// Moves the queue on for a moment, unless the progress thread is at it.
   void help() noexcept;
   /// Waits until nothing is queued.
@@ -89,14 +98,17 @@ class Engine {
 
  private:
   struct Item {
-    Plan* plan;
+    Plan* plan;  // nullptr: a task
     std::vector<std::byte*> buffers;
     std::shared_ptr<Work> work;
     std::shared_ptr<void> keep;
+    std::shared_ptr<Task> task = nullptr;
     bool started = false;
     Deadline connects_by{};  // for the readers' ends it needs; set when it comes to the front
   };
 
+  void enqueue(Item item);
+  [[nodiscard]] bool advance(Item& item);
   void begin(Plan& plan, std::span<std::byte* const> buffers);
   [[noreturn]] void throw_failure() const;
   [[nodiscard]] Error reported(const Error& error, const Plan& plan);

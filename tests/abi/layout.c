@@ -36,6 +36,10 @@ HOLDS(offsetof(tuttiConfig_t, hostId) == 64 && offsetof(tuttiConfig_t, socketInt
 HOLDS(offsetof(tuttiConfig_t, settings) == 80 && offsetof(tuttiConfig_t, commName) == 88);
 HOLDS(sizeof(tuttiConfig_t) == 96);
 
+HOLDS(TUTTI_NUM_SIGNALS == 64 && sizeof(tuttiWaitSignalDesc_t) == 12);
+HOLDS(offsetof(tuttiWaitSignalDesc_t, opCnt) == 0 && offsetof(tuttiWaitSignalDesc_t, peer) == 4);
+HOLDS(offsetof(tuttiWaitSignalDesc_t, sigIdx) == 8);
+
 HOLDS(TUTTI_MAJOR == PROJECT_MAJOR && TUTTI_MINOR == PROJECT_MINOR && TUTTI_PATCH == PROJECT_PATCH);
 HOLDS(TUTTI_VERSION_CODE == TUTTI_MAJOR * 10000 + TUTTI_MINOR * 100 + TUTTI_PATCH);
 

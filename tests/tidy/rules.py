@@ -12,7 +12,7 @@ Rule = Callable[[Source], Iterator[Finding]]
 
 # A layer includes those before it and itself.
 LAYERS = ["base", "reduce", "device", "topology", "schedule", "simulate", "select", "transport", "bootstrap",
-          "execute", "observe", "comm", "api"]
+          "execute", "onesided", "observe", "comm", "api"]
 PUBLIC_HEADERS_ALLOWED_IN = {"comm", "api"}
 
 MAX_FILE_LINES, WARN_FILE_LINES, WARN_FUNCTION_LINES = 600, 400, 70
