@@ -181,6 +181,15 @@ tuttiResult_t exchange(const Scene& scene, const Layout& layout, const Call& cal
   return result == tuttiSuccess ? ended : result;
 }
 
+/// As exchange(), without anybody's receiving.
+tuttiResult_t put(const Scene& scene, const Layout& layout, const Call& call) {
+  const int next = (scene.rank + 1) % scene.ranks, before = (scene.rank + scene.ranks - 1) % scene.ranks;
+  const tuttiResult_t result = tuttiPutSignal(call.send, layout.count, call.type, next, call.window,
+                                              call.offset, 0, call.comm, nullptr);
+  const tuttiWaitSignalDesc_t signal{1, before, 0};
+  return result == tuttiSuccess ? tuttiWaitSignal(1, &signal, call.comm, nullptr) : result;
+}
+
 using L = const Layout&;
 using C = const Call&;
 using S = const Scene&;
@@ -217,6 +226,7 @@ const std::vector<Collective> kCollectives{
      [](S s, L l, C c) { return tuttiScatter(c.send, c.receive, l.count, c.type, s.root, c.comm, nullptr); },
      others_share},
     {"sendrecv", false, false, false, send_receive, exchange, once},
+    {"put", false, false, false, send_receive, put, once, true},
     {"barrier", false, false, false, barrier, [](S, L, C c) { return tuttiBarrier(c.comm, nullptr); }, once},
     {"all_gatherv", false, false, true, all_gather_v,
      [](S, L l, C c) {

@@ -46,6 +46,8 @@ struct Call {
   tuttiDataType_t type;
   tuttiRedOp_t op;
   tuttiComm_t comm;
+  tuttiWindow_t window = nullptr;  // of one-sided calls: all receive buffers of a rank
+  std::size_t offset = 0;          // of this one in it
 };
 
 struct Collective {
@@ -55,6 +57,7 @@ struct Collective {
   tuttiResult_t (*call)(const Scene& scene, const Layout& layout, const Call& call);
   /// Bus bandwidth divided by algorithm bandwidth.
   double (*bus_factor)(int ranks);
+  bool one_sided = false;
 };
 
 [[nodiscard]] const std::vector<Collective>& collectives();

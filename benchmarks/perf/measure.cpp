@@ -45,9 +45,10 @@ Timing summary(std::vector<double> times) {
 // ---- Arena
 
 Arena::Arena(std::size_t largest_bytes, int calls, std::size_t misalign, bool tutti_memory)
-    : misalign_(misalign), tutti_memory_(tutti_memory) {
+    : bytes_(0), misalign_(misalign), tutti_memory_(tutti_memory) {
   const std::size_t content = stride(largest_bytes) * static_cast<std::size_t>(calls) + misalign;
   const std::size_t total = (kPage + content + kGuard + kPage - 1) / kPage * kPage;
+  bytes_ = total;
   void* memory = nullptr;
   if (tutti_memory)
     tutti::check(tuttiMemAlloc(&memory, total));
@@ -87,7 +88,10 @@ Bench::Bench(const Member& member, const Options& options)
     : member_(member),
       options_(options),
       send_(options.sizes.back(), options.aggregate, options.misalign, options.tutti_memory),
-      receive_(options.sizes.back(), options.aggregate, options.misalign, options.tutti_memory) {}
+      receive_(options.sizes.back(), options.aggregate, options.misalign, options.tutti_memory) {
+  if (options.collective->one_sided)
+    window_.emplace(member.comm, tutti::Buffer(receive_.begin(), receive_.bytes(), tuttiUint8));
+}
 
 Bench::Buffers Bench::buffers(const Case& what, bool in_place, int call) const {
   const std::size_t width = size_of(what.type);
@@ -106,6 +110,9 @@ void Bench::prepare(const Case& what, bool in_place) {
     const auto [send, receive] = buffers(what, in_place, call);
     input.fill(send, what.layout.send, 0);
     calls_.push_back({send, receive, what.type, what.op, member_.comm});
+    if (!window_) continue;
+    calls_.back().window = window_->get();
+    calls_.back().offset = static_cast<std::size_t>(receive - receive_.begin());
   }
 }
 

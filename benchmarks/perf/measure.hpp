@@ -7,6 +7,8 @@
 #include <optional>
 #include <vector>
 
+#include <tutti/tutti.hpp>
+
 #include "launch.hpp"
 #include "options.hpp"
 #include "pattern.hpp"
@@ -45,12 +47,16 @@ class Arena {
 
   /// The buffer of call `call` when buffers have `bytes` each.
   [[nodiscard]] std::byte* buffer(int call, std::size_t bytes) const;
+  /// All of it: as long on every rank, with every buffer at the same place.
+  [[nodiscard]] std::byte* begin() const { return memory_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
   /// Fills a buffer and its guards with what no result looks like.
   void poison(int call, std::size_t bytes) const;
   [[nodiscard]] std::size_t guard_bytes_changed(int call, std::size_t bytes) const;
 
  private:
   std::byte* memory_ = nullptr;
+  std::size_t bytes_;
   std::size_t misalign_;
   bool tutti_memory_;
 };
@@ -78,7 +84,8 @@ class Bench {
   const Member& member_;
   const Options& options_;
   Arena send_, receive_;
-  std::vector<Call> calls_;  // that make up one timed call: as many as are aggregated
+  std::optional<tutti::Window> window_;  // of one-sided calls
+  std::vector<Call> calls_;              // that make up one timed call: as many as are aggregated
 };
 
 }  // namespace perf

@@ -21,7 +21,7 @@ PATIENCE_S = 60  # for a run that ends by itself; a build with sanitizers on a b
 VERDICT = re.compile(r"# Out of bounds values : 0 OK")
 WRONG_COLUMNS = (8, 12)  # of a row: #wrong out of place and in place
 COLLECTIVES = ("all_reduce", "all_gather", "reduce_scatter", "broadcast", "reduce", "alltoall", "gather", "scatter",
-               "sendrecv", "barrier", "all_gatherv", "reduce_scatterv", "alltoallv")
+               "sendrecv", "put", "barrier", "all_gatherv", "reduce_scatterv", "alltoallv")
 QUICK = ("-I", "1", "-w", "0")
 ENDLESS = ("-N", "0", "-I", "20", "-w", "0")
 
