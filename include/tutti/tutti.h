@@ -399,7 +399,7 @@ typedef struct {
 /** Makes `size` bytes at `buff` this rank's part of a new window. Sizes may differ between ranks and be 0
  * (then buff may be NULL). Windows may overlap. The memory must stay until tuttiWindowDeregister, or until
  * the communicator is destroyed. Collective: ranks register and deregister windows in the same order. The
- * first window of a communicator connects all its ranks (with shared memory, half a MiB a pair).
+ * first window of a communicator connects all its ranks, and takes memory for it (docs/one-sided.md).
  * tuttiInvalidArgument: NULL. tuttiInvalidUsage: within a group. tuttiTimeout: not all ranks called it
  * (within initTimeoutMs; the sentence names who is missing). */
 TUTTI_EXPORT tuttiResult_t tuttiWindowRegister(tuttiComm_t comm, void* buff, size_t size, tuttiWindow_t* win);

@@ -272,6 +272,8 @@ const std::vector<SettingInfo>& setting_table() {
        "TCP congestion control (cubic, bbr, ...); system: what the kernel is set to; empty: chosen."},
       {"SHM_SLOT", &S::slot_bytes, 64, 64 * kMiB, {}, "Bytes of one slot of a shared-memory connection."},
       {"SHM_SLOTS", &S::slots, 1, 1024, {}, "Slots of one shared-memory connection."},
+      {"PUT_DIRECT", &S::put_direct_bytes, 0, 1024 * kMiB, {},
+       "Puts of more bytes are written into the window without the target's help where that is possible; 0: none are."},
       {"VERBS_DEVICES", &S::verbs_devices, 0, 0, {},
        "RDMA devices: prefixes (mlx5), =exact names (=mlx5_0) or ^exclusions (^mlx4); each may name a port (mlx5_0:1)."},
       {"VERBS_GID_INDEX", &S::verbs_gid_index, -1, 255, {},

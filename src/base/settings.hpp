@@ -41,6 +41,8 @@ struct Settings {
   // Shared memory.
   std::size_t slot_bytes = 64 << 10;  // TUTTI_SHM_SLOT
   int slots = 32;                     // TUTTI_SHM_SLOTS: per connection
+  // One-sided.
+  std::size_t put_direct_bytes = 32 << 10;  // TUTTI_PUT_DIRECT: above it, straight into the window; 0: never
   // RDMA.
   std::string verbs_devices;                // TUTTI_VERBS_DEVICES: "mlx5_0:1", "=rxe0", "^mlx4"
   int verbs_gid_index = -1;                 // TUTTI_VERBS_GID_INDEX; -1: chosen

@@ -22,6 +22,23 @@ Unpacker opened(const std::string& text, std::string_view kind, std::size_t rank
   return unpacker;
 }
 
+std::string to_text(const onesided::Description& description) {
+  Packer packer;
+  packer.text(kWindow).number(std::uint64_t{description.bytes});
+  packer.number(static_cast<std::uint32_t>(description.exposed.size()));
+  for (const std::string& exposed : description.exposed) packer.text(exposed);
+  return packer.take();
+}
+
+onesided::Description description_from_text(const std::string& text, std::size_t rank) {
+  Unpacker unpacker = opened(text, kWindow, rank);
+  onesided::Description description;
+  description.bytes = unpacker.number<std::uint64_t>();
+  for (auto left = unpacker.number<std::uint32_t>(); left > 0 && unpacker.ok(); --left)
+    description.exposed.emplace_back(unpacker.text());
+  return description;
+}
+
 /// A rank that gives up in the middle holds the others up: they are told.
 template <typename Body>
 decltype(auto) or_all_fail(Failure& failure, const Body& body) {
@@ -67,12 +84,10 @@ onesided::Window& Communicator::register_window(std::byte* data, std::size_t byt
     if (!one_sided_) start_one_sided(deadline);
     // Before the others can know of it: the first put may come before this rank's exchange returns.
     onesided::Window& window = one_sided_->add({data, bytes});
-    const auto texts =
-        control_->all_gather(Packer().text(kWindow).number(std::uint64_t{bytes}).take(), deadline);
-    std::vector<std::size_t> sizes;
-    for (std::size_t r = 0; r < texts.size(); ++r)
-      sizes.push_back(opened(texts[r], kWindow, r).number<std::uint64_t>());
-    one_sided_->know(window, std::move(sizes));
+    const auto texts = control_->all_gather(to_text(one_sided_->describe(window)), deadline);
+    std::vector<onesided::Description> descriptions;
+    for (std::size_t r = 0; r < texts.size(); ++r) descriptions.push_back(description_from_text(texts[r], r));
+    one_sided_->know(window, descriptions);
     return window;
   });
 }

@@ -12,7 +12,10 @@ constexpr int kBurst = 64;
 }  // namespace
 
 Exchange::Exchange(const World& world, std::vector<Transport*> transports)
-    : world_(world), connections_(world, transports), peers_(static_cast<std::size_t>(world.size)) {
+    : world_(world),
+      direct_above_(world.settings.put_direct_bytes == 0 ? ~std::size_t{0} : world.settings.put_direct_bytes),
+      connections_(world, transports),
+      peers_(static_cast<std::size_t>(world.size)) {
   for (const Transport* transport : transports)
     piece_bytes_ = std::min(piece_bytes_, transport->slot_bytes());
   for (int r = 0; r < world.size; ++r) peer(r).rank = r;
@@ -34,7 +37,32 @@ Window& Exchange::add(std::span<std::byte> memory) {
   return added;
 }
 
+Description Exchange::describe(const Window& window) const {
+  Description description{window.memory.size(), {}};
+  for (Transport* transport : transports())
+    description.exposed.push_back(window.memory.empty()
+                                      ? std::string()
+                                      : transport->expose(window.memory.data(), window.memory.size()));
+  return description;
+}
+
+void Exchange::know(Window& window, std::span<const Description> descriptions) {
+  for (const Peer& peer : peers_) {
+    const Description& theirs = descriptions[static_cast<std::size_t>(peer.rank)];
+    window.sizes.push_back(theirs.bytes);
+    window.reaches.push_back(nullptr);
+    for (std::size_t t = 0; peer.out != nullptr && t < theirs.exposed.size(); ++t) {
+      if (!transports()[t]->reaches(peer.rank)) continue;
+      if (!theirs.exposed[t].empty()) window.reaches.back() = peer.out->outlet->reach(theirs.exposed[t]);
+      break;  // the connection is over the first that reaches
+    }
+  }
+}
+
 void Exchange::remove(const Window& window) noexcept {
+  if (!window.memory.empty()) {
+    for (Transport* transport : transports()) transport->conceal(window.memory.data(), window.memory.size());
+  }
   windows_.erase(window.number);
 }
 
@@ -148,6 +176,39 @@ bool Exchange::advance(Operation& operation) noexcept {
 bool Exchange::put(Operation& operation) noexcept {
   if (operation.peer == world_.rank) return put_here(operation);
   Peer& to = peer(operation.peer);
+  if (to.left) {
+    give_up(Code::remote_error, to.rank,
+            fmt::format("rank {} has destroyed its communicator: rank {} can put nothing there any more",
+                        to.rank, world_.rank));
+    return false;
+  }
+  if (operation.bytes > direct_above_ && !operation.window->reaches.empty()) {
+    Reach* const reach = operation.window->reaches[static_cast<std::size_t>(to.rank)].get();
+    if (reach != nullptr) return put_directly(operation, *reach);
+  }
+  return put_by_messages(operation, to);
+}
+
+/// The data, then a put of none that carries the signal.
+bool Exchange::put_directly(Operation& operation, Reach& reach) noexcept {
+  while (operation.sent < operation.bytes) {
+    const std::size_t taken = reach.write(operation.offset + operation.sent, operation.data + operation.sent,
+                                          operation.bytes - operation.sent);
+    if (taken == 0) return false;
+    operation.sent += taken;
+  }
+  Peer& to = peer(operation.peer);
+  to.unflushed = true;
+  if (operation.signal >= 0 && !operation.begun) {
+    Header header;
+    header.signal = static_cast<std::uint8_t>(operation.signal);
+    if (!say(to, header)) return false;
+    operation.begun = true;
+  }
+  return reach.written();
+}
+
+bool Exchange::put_by_messages(Operation& operation, Peer& to) noexcept {
   if (!operation.begun && !begin_put(operation, to)) return false;
   Outlet& outlet = *to.out->outlet;
   while (operation.sent < operation.bytes) {
@@ -168,12 +229,6 @@ bool Exchange::put_here(const Operation& operation) noexcept {
 }
 
 bool Exchange::begin_put(Operation& operation, Peer& to) noexcept {
-  if (to.left) {
-    give_up(Code::remote_error, to.rank,
-            fmt::format("rank {} has destroyed its communicator: rank {} can put nothing there any more",
-                        to.rank, world_.rank));
-    return false;
-  }
   Header header;
   if (operation.signal >= 0) header.signal = static_cast<std::uint8_t>(operation.signal);
   header.window = operation.window == nullptr ? 0 : operation.window->number;

@@ -3,13 +3,15 @@
 // sent, advance() moves this rank's own call on; neither waits. service.hpp is the one who waits.
 //
 // Everything for a peer goes over one ordered connection: a put's header and data, then the signal. So a
-// signal that has come stands for all that its sender has put here before.
+// signal that has come stands for all that its sender has put here before. Long data go straight into the
+// window where the wire can do so (Reach), and only the signal as a message behind them.
 //
 // One thread at a time. What fails is recorded in World::failure, and nothing moves from then on.
 #pragma once
 
 #include <array>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,9 +24,16 @@ namespace tutti::onesided {
 
 /// Memory that all ranks of a communicator have registered together, each its own.
 struct Window {
-  std::uint32_t number = 0;        // the same on every rank
-  std::span<std::byte> memory;     // this rank's
-  std::vector<std::size_t> sizes;  // by rank, once they are known
+  std::uint32_t number = 0;                       // the same on every rank
+  std::span<std::byte> memory;                    // this rank's
+  std::vector<std::size_t> sizes;                 // by rank, once they are known
+  std::vector<std::unique_ptr<Reach>> reaches{};  // by rank: ways into theirs; nullptr: by messages
+};
+
+/// What a rank says of its part of a window.
+struct Description {
+  std::size_t bytes = 0;
+  std::vector<std::string> exposed;  // by transport: what writing there takes
 };
 
 class Exchange {
@@ -39,6 +48,10 @@ class Exchange {
 
   /// From now on peers may put into it. The windows of a rank are numbered in order.
   Window& add(std::span<std::byte> memory);
+  /// Throws what a device says.
+  [[nodiscard]] Description describe(const Window& window) const;
+  /// What all ranks have said of it, by rank.
+  void know(Window& window, std::span<const Description> descriptions);
   /// After a fence.
   void remove(const Window& window) noexcept;
 
@@ -81,6 +94,8 @@ class Exchange {
 
   [[nodiscard]] bool put(Operation& operation) noexcept;
   [[nodiscard]] bool put_here(const Operation& operation) noexcept;
+  [[nodiscard]] bool put_directly(Operation& operation, Reach& reach) noexcept;
+  [[nodiscard]] bool put_by_messages(Operation& operation, Peer& to) noexcept;
   [[nodiscard]] bool begin_put(Operation& operation, Peer& to) noexcept;
   [[nodiscard]] bool wait(Operation& operation) noexcept;
   [[nodiscard]] bool flush(Operation& operation) noexcept;
@@ -90,6 +105,7 @@ class Exchange {
   [[nodiscard]] bool all_left() const noexcept;
 
   const World& world_;
+  const std::size_t direct_above_;  // below, a slot is quicker than a system call or an acknowledgement
   Connections connections_;
   std::size_t piece_bytes_ = ~std::size_t{0};
   std::vector<Peer> peers_;

@@ -51,7 +51,8 @@ Service::Service(const World& world, std::vector<std::unique_ptr<Transport>> tra
       exchange_(world, pointers(transports_)) {
   exchange_.connect(deadline);
   for (const auto& transport : transports_) fds_.push_back({transport->wake_fd(), POLLIN, 0});
-  fds_.push_back({bell_.get(), POLLIN, 0});
+  nap_fds_ = fds_;
+  nap_fds_.push_back({bell_.get(), POLLIN, 0});
   thread_ = std::thread([this] { background(); });
 }
 
@@ -84,9 +85,14 @@ Window& Service::add(std::span<std::byte> memory) {
   return exchange_.add(memory);
 }
 
-void Service::know(Window& window, std::vector<std::size_t> sizes) {
+Description Service::describe(const Window& window) {
   const std::lock_guard guard(lock_);
-  window.sizes = std::move(sizes);
+  return exchange_.describe(window);
+}
+
+void Service::know(Window& window, std::span<const Description> descriptions) {
+  const std::lock_guard guard(lock_);
+  exchange_.know(window, descriptions);
 }
 
 void Service::remove(const Window& window) {
@@ -175,7 +181,7 @@ Service::Poll Service::rest(Operation& operation) noexcept {
 Service::Poll Service::sleep(Operation& operation) noexcept {
   arm();
   const Poll last = poll(operation);  // what came before the bell was armed rings nobody
-  if (last == Poll::nothing) ::poll(fds_.data(), fds_.size() - 1, kSleepMs);
+  if (last == Poll::nothing) ::poll(fds_.data(), fds_.size(), kSleepMs);
   disarm();
   return last;
 }
@@ -234,7 +240,7 @@ void Service::nap(std::unique_lock<std::mutex>& lock) noexcept {
   pump();
   if (!exchange_.serve()) {
     lock.unlock();
-    ::poll(fds_.data(), fds_.size(), kNapMs);
+    ::poll(nap_fds_.data(), nap_fds_.size(), kNapMs);
     lock.lock();
   }
   if (armed_) disarm();

@@ -33,9 +33,10 @@ class Service {
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
+  /// As Exchange has them.
   Window& add(std::span<std::byte> memory);
-  /// Once all ranks have added theirs.
-  void know(Window& window, std::vector<std::size_t> sizes);
+  [[nodiscard]] Description describe(const Window& window);
+  void know(Window& window, std::span<const Description> descriptions);
   /// Waits until nobody puts into it any more. Collective.
   void remove(const Window& window);
   /// Waits until everything that was put has landed, here and elsewhere; no call may follow. Collective.
@@ -70,7 +71,8 @@ class Service {
   std::vector<std::unique_ptr<Transport>> transports_;
   const long long spin_ns_;
   FileDescriptor bell_;  // ends the thread's sleep
-  std::vector<pollfd> fds_;
+  // What a sleep ends by: of a call, and of the thread (its bell last). They may overlap for a moment.
+  std::vector<pollfd> fds_, nap_fds_;
 
   std::mutex lock_;  // guards what follows
   Exchange exchange_;

@@ -31,6 +31,19 @@ using Tag = std::uint32_t;
 /// What a tag says of the call that its message belongs to, for people; empty: nothing.
 using TagDescriber = std::string (*)(Tag);
 
+/// Memory of a connection's reader that its writer can write into without the reader's help. Used by the
+/// connection's thread, and gone before it.
+class Reach {
+ public:
+  virtual ~Reach() = default;
+  /// Begins to write at `offset` of the exposed memory, inside which it must be; how many bytes were taken,
+  /// 0: none now. They are there when the reader takes a message that the outlet was given after this.
+  [[nodiscard]] virtual std::size_t write(std::size_t offset, const std::byte* data,
+                                          std::size_t bytes) noexcept = 0;
+  /// Whether the sources of all that was taken may be changed.
+  [[nodiscard]] virtual bool written() noexcept = 0;
+};
+
 /// The writer's end of a connection.
 class Outlet {
  public:
@@ -55,6 +68,13 @@ class Outlet {
   /// How many messages (committed and sent, from the first one on) no longer need the caller's memory. A wire
   /// that copies in send() counts at once.
   [[nodiscard]] virtual std::uint64_t completed() noexcept = 0;
+
+  /// A way into memory that the reader's Transport::expose() described so; nullptr: this wire has none, or it
+  /// is closed, and messages serve.
+  [[nodiscard]] virtual std::unique_ptr<Reach> reach(const std::string& exposed) {
+    (void)exposed;
+    return nullptr;
+  }
 
   /// send() takes the bytes from where they lie, without a copy and of any length.
   [[nodiscard]] bool zero_copy() const noexcept { return zero_copy_; }
@@ -153,6 +173,15 @@ class Transport {
   /// They stay mapped until they are taken back; nothing may be on its way then. Throws what the device says.
   virtual void add_memory(std::byte* data, std::size_t bytes) { (void)data, (void)bytes; }
   virtual void remove_memory(std::byte* data, std::size_t bytes) noexcept { (void)data, (void)bytes; }
+
+  /// Lets peers write into this memory by themselves; what they have to know, under 1 KiB, empty: this wire
+  /// does not. It stays mapped until it is concealed; no peer may be writing then. Throws what the device
+  /// says.
+  [[nodiscard]] virtual std::string expose(std::byte* data, std::size_t bytes) {
+    (void)data, (void)bytes;
+    return {};
+  }
+  virtual void conceal(std::byte* data, std::size_t bytes) noexcept { (void)data, (void)bytes; }
 
   /// Moves what can be moved without waiting. Only wires with needs_progress() have to be called.
   virtual void progress() noexcept {}

@@ -226,7 +226,9 @@ TEST_P(OneSided, random_puts_match_a_model) {
       for (std::size_t w = 0; w < kWindows; ++w)
         ASSERT_TRUE(parts[w]->values == model[static_cast<std::size_t>(rank)][w])
             << "rank " << rank << ", window " << w << ", round " << round;
-      EXPECT_OK(tuttiBarrier(comm, nullptr), comm);  // all have read
+      for (int peer = 0; peer < kRanks; ++peer)
+        EXPECT_OK(tuttiSignal(peer, 10, comm, nullptr), comm);  // read
+      for (int peer = 0; peer < kRanks; ++peer) EXPECT_OK(wait_for(1, peer, 10, comm), comm);
     }
   });
 }
@@ -331,7 +333,7 @@ TEST_F(Refused, bad_arguments_leave_the_communicator_usable) {
                             nullptr);
     };
     EXPECT_EQ(put(nullptr, 1, tuttiInt32, 0, window, 0, 0), tuttiInvalidArgument);
-    EXPECT_EQ(put(memory, 1, 99, 0, window, 0, 0), tuttiInvalidArgument);
+    EXPECT_EQ(put(memory, 1, tuttiNumTypes, 0, window, 0, 0), tuttiInvalidArgument);
     EXPECT_EQ(put(memory, 1, tuttiInt32, 2, window, 0, 0), tuttiInvalidArgument);
     EXPECT_EQ(put(memory, 1, tuttiInt32, 0, nullptr, 0, 0), tuttiInvalidArgument);
     EXPECT_EQ(put(memory, 5, tuttiInt32, 0, window, 0, 0), tuttiInvalidArgument);

@@ -3,7 +3,8 @@
 #include "onesided/exchange.hpp"
 
 #include <algorithm>
-#include <barrier>
+#include <map>
+#include <mutex>
 #include <numeric>
 #include <random>
 
@@ -20,6 +21,10 @@ using conformance::pattern;
 
 using Bytes = std::vector<std::byte>;
 
+/// What the ranks of a communicator say of their windows: they are threads.
+std::mutex table_lock;
+std::map<std::uint64_t, std::vector<Description>> table;
+
 /// A rank with an exchange and one window.
 class Rank {
  public:
@@ -27,8 +32,16 @@ class Rank {
       : member_(member), exchange_(member.world, {member.transport.get()}), memory_(bytes) {
     exchange_.connect(after_ms(member.patience_ms));
     window_ = &exchange_.add(memory_);
-    window_->sizes.assign(static_cast<std::size_t>(member.size()), bytes);
-    member.barrier();  // all have theirs
+    const std::scoped_lock lock(table_lock);
+    table[member.world.communicator].resize(static_cast<std::size_t>(member.size()));
+    table[member.world.communicator][static_cast<std::size_t>(member.rank())] = exchange_.describe(*window_);
+  }
+
+  /// Once all are there.
+  void know() {
+    member_.barrier();
+    const std::scoped_lock lock(table_lock);
+    exchange_.know(*window_, table[member_.world.communicator]);
   }
 
   void run(Operation operation) {
@@ -83,6 +96,7 @@ TEST_P(OneSided, data_of_every_length_arrive_with_their_signal) {
   on_threads(GetParam(), 3, [](Member& member) {
     constexpr std::size_t kMost = 700'000;
     Rank rank(member, kMost + 2);
+    rank.know();
     const int right = (member.rank() + 1) % 3, left = (member.rank() + 2) % 3;
     const std::size_t piece = rank.exchange().piece_bytes();
     const std::size_t lengths[] = {0,  1,    8,         31,    32,        33,        56,
@@ -115,6 +129,7 @@ TEST_P(OneSided, random_puts_match_a_model) {
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   on_threads(GetParam(), kSize, [seed](Member& member) {
     Rank rank(member, kSlots * kRoom);
+    rank.know();
     std::mt19937 random(seed);
     const auto below = [&](std::size_t bound) {
       return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random);
@@ -150,6 +165,7 @@ TEST_P(OneSided, after_a_fence_all_has_landed) {
   on_threads(GetParam(), 3, [](Member& member) {
     constexpr std::size_t kEach = 200'000;
     Rank rank(member, 3 * kEach);
+    rank.know();
     const auto own = static_cast<std::size_t>(member.rank());
     const Bytes data = pattern(kEach, static_cast<std::uint32_t>(own));
     for (int peer = 0; peer < 3; ++peer) rank.put(peer, own * kEach, data);
@@ -164,6 +180,7 @@ TEST_P(OneSided, a_put_outside_the_window_fails_naming_who_where_and_how_much) {
   on_threads(GetParam(), 2, [](Member& member) {
     {
       Rank rank(member, 100);
+      rank.know();
       if (member.rank() == 1) {
         rank.put(0, 90, pattern(11, 0));  // the caller checks sizes; here it has not
       } else {

@@ -60,6 +60,11 @@ void Neighbours::report(Code code, int rank, std::string sentence) const noexcep
   if (world_.failure != nullptr) world_.failure->report(code, rank, std::move(sentence));
 }
 
+pid_t Neighbours::process_of(int peer) const {
+  const Lock lock(mutex_);
+  return peers_[static_cast<std::size_t>(peer)].process;
+}
+
 std::string Neighbours::name_of(int peer) const {
   const Lock lock(mutex_);
   const pid_t process = peers_[static_cast<std::size_t>(peer)].process;

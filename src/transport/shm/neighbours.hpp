@@ -62,6 +62,8 @@ class Neighbours {
   [[nodiscard]] int event_fd() const noexcept { return epoll_.get(); }
   /// Into the world's failure, naming the rank.
   void report(Code code, int rank, std::string sentence) const noexcept;
+  /// The peer's process id, as this process sees it; 0: not known yet.
+  [[nodiscard]] pid_t process_of(int peer) const;
   /// "rank 3 (process 1234)".
   [[nodiscard]] std::string name_of(int peer) const;
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/assert.hpp"
+#include "transport/shm/direct.hpp"
 #include "transport/shm/small_copy.hpp"
 
 namespace tutti::shm {
@@ -99,6 +100,10 @@ bool ShmOutlet::find_large_room(std::size_t bytes) noexcept {
   byte_limit_ = freed + segment_.geometry().ring_bytes();
   const bool room = large_sent_ != large_limit_ && walk_.after(bytes) <= byte_limit_;
   return room || (refuse() && find_large_room(bytes));
+}
+
+std::unique_ptr<Reach> ShmOutlet::reach(const std::string& exposed) {
+  return readers_.size() == 1 ? reach_directly(station_, readers_.front(), exposed) : nullptr;
 }
 
 // Whether to look once more: the rank is about to sleep, and did not know until now that it waits for this.

@@ -32,6 +32,7 @@ class ShmOutlet final : public Outlet, private Waiter {
   }
   void commit(std::size_t bytes, Tag tag) noexcept override;
   [[nodiscard]] bool send(const std::byte* data, std::size_t bytes, Tag tag) noexcept override;
+  [[nodiscard]] std::unique_ptr<Reach> reach(const std::string& exposed) override;
   [[nodiscard]] std::uint64_t completed() noexcept override { return small_sent_ + large_sent_; }
 
  private:

@@ -5,6 +5,7 @@
 
 #include "base/assert.hpp"
 #include "base/error.hpp"
+#include "transport/shm/direct.hpp"
 #include "transport/shm/inlet.hpp"
 #include "transport/shm/outlet.hpp"
 #include "transport/shm/station.hpp"
@@ -37,6 +38,10 @@ class ShmTransport final : public Transport {
   [[nodiscard]] std::unique_ptr<Outlet> open_outlet(std::span<const int> readers, int lane) override;
   [[nodiscard]] std::unique_ptr<Inlet> open_inlet(int writer, std::span<const int> readers, int lane,
                                                   Deadline deadline) override;
+
+  [[nodiscard]] std::string expose(std::byte* data, std::size_t) override {
+    return describe_exposed(*station_, data);
+  }
 
   void arm() noexcept override { station_->sleeper.arm(); }
   void disarm() noexcept override { station_->sleeper.disarm(); }

@@ -10,12 +10,16 @@ namespace tutti::shm {
 
 struct Station {
   explicit Station(const World& its_world)
-      : world(its_world), neighbours(its_world, bell), sleeper(bell, neighbours) {}
+      : world(its_world),
+        probe(its_world.communicator ^ (static_cast<std::uint64_t>(its_world.rank) << 32)),
+        neighbours(its_world, bell),
+        sleeper(bell, neighbours) {}
   ~Station() { bell.close(); }  // before the sockets end: closing is no death
   Station(const Station&) = delete;
   Station& operator=(const Station&) = delete;
 
   const World& world;
+  const std::uint64_t probe;  // at a known place: who reads it there reads this process (direct.hpp)
   Bell bell;
   Neighbours neighbours;
   Sleeper sleeper;
