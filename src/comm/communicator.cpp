@@ -1,5 +1,7 @@
 #include "comm/communicator.hpp"
 
+#include <algorithm>
+
 #include "base/log.hpp"
 
 namespace tutti {
@@ -107,11 +109,16 @@ std::string Communicator::label() const {
 void Communicator::add_memory(std::byte* data, std::size_t bytes) {
   const Engine::Pause pause(*engine_);
   for (const auto& transport : transports_) transport->add_memory(data, bytes);
+  if (one_sided_) one_sided_->add_memory(data, bytes);
+  prepared_.emplace_back(data, bytes);
 }
 
 void Communicator::remove_memory(std::byte* data, std::size_t bytes) noexcept {
   const Engine::Pause pause(*engine_);
   for (const auto& transport : transports_) transport->remove_memory(data, bytes);
+  if (one_sided_) one_sided_->remove_memory(data, bytes);
+  const auto known = std::find(prepared_.begin(), prepared_.end(), std::pair(data, bytes));
+  if (known != prepared_.end()) prepared_.erase(known);
 }
 
 int Communicator::add_operator(const PreMultiply& op) {

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/failure.hpp"
@@ -120,9 +121,10 @@ class Communicator {
   Arena staging_;
   std::uint64_t splits_ = 0;
   bool left_ = false;
-  World one_sided_world_;                         // as world_, with transports of its own
-  std::unique_ptr<onesided::Service> one_sided_;  // made with the first window
-  std::unique_ptr<Engine> engine_;                // last: its thread uses all of the above
+  std::vector<std::pair<std::byte*, std::size_t>> prepared_;  // by add_memory()
+  World one_sided_world_;                                     // as world_, with transports of its own
+  std::unique_ptr<onesided::Service> one_sided_;              // made with the first window
+  std::unique_ptr<Engine> engine_;                            // last: its thread uses all of the above
 };
 
 }  // namespace tutti

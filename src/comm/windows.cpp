@@ -81,10 +81,13 @@ onesided::Window& Communicator::register_window(std::byte* data, std::size_t byt
   failure_.check();
   const Deadline deadline = after_ms(world_.settings.init_timeout_ms);
   return or_all_fail(failure_, [&]() -> onesided::Window& {
-    if (!one_sided_) start_one_sided(deadline);
+    const bool first = !one_sided_;
+    if (first) start_one_sided(deadline);
     // Before the others can know of it: the first put may come before this rank's exchange returns.
     onesided::Window& window = one_sided_->add({data, bytes});
     const auto texts = control_->all_gather(to_text(one_sided_->describe(window)), deadline);
+    for (std::size_t i = 0; first && i < prepared_.size(); ++i)
+      one_sided_->add_memory(prepared_[i].first, prepared_[i].second);
     std::vector<onesided::Description> descriptions;
     for (std::size_t r = 0; r < texts.size(); ++r) descriptions.push_back(description_from_text(texts[r], r));
     one_sided_->know(window, descriptions);

@@ -37,13 +37,13 @@ Window& Exchange::add(std::span<std::byte> memory) {
   return added;
 }
 
-Description Exchange::describe(const Window& window) const {
-  Description description{window.memory.size(), {}};
+const Description& Exchange::describe(Window& window) {
+  window.own.bytes = window.memory.size();
   for (Transport* transport : transports())
-    description.exposed.push_back(window.memory.empty()
-                                      ? std::string()
-                                      : transport->expose(window.memory.data(), window.memory.size()));
-  return description;
+    window.own.exposed.push_back(window.memory.empty()
+                                     ? std::string()
+                                     : transport->expose(window.memory.data(), window.memory.size()));
+  return window.own;
 }
 
 void Exchange::know(Window& window, std::span<const Description> descriptions) {
@@ -60,8 +60,8 @@ void Exchange::know(Window& window, std::span<const Description> descriptions) {
 }
 
 void Exchange::remove(const Window& window) noexcept {
-  if (!window.memory.empty()) {
-    for (Transport* transport : transports()) transport->conceal(window.memory.data(), window.memory.size());
+  for (std::size_t t = 0; t < window.own.exposed.size(); ++t) {
+    if (!window.own.exposed[t].empty()) transports()[t]->conceal(window.own.exposed[t]);
   }
   windows_.erase(window.number);
 }
@@ -184,7 +184,8 @@ bool Exchange::put(Operation& operation) noexcept {
   }
   if (operation.bytes > direct_above_ && !operation.window->reaches.empty()) {
     Reach* const reach = operation.window->reaches[static_cast<std::size_t>(to.rank)].get();
-    if (reach != nullptr) return put_directly(operation, *reach);
+    if (reach != nullptr && reach->takes(operation.data, operation.bytes))
+      return put_directly(operation, *reach);
   }
   return put_by_messages(operation, to);
 }

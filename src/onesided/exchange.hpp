@@ -22,18 +22,19 @@
 
 namespace tutti::onesided {
 
-/// Memory that all ranks of a communicator have registered together, each its own.
-struct Window {
-  std::uint32_t number = 0;                       // the same on every rank
-  std::span<std::byte> memory;                    // this rank's
-  std::vector<std::size_t> sizes;                 // by rank, once they are known
-  std::vector<std::unique_ptr<Reach>> reaches{};  // by rank: ways into theirs; nullptr: by messages
-};
-
 /// What a rank says of its part of a window.
 struct Description {
   std::size_t bytes = 0;
   std::vector<std::string> exposed;  // by transport: what writing there takes
+};
+
+/// Memory that all ranks of a communicator have registered together, each its own.
+struct Window {
+  std::uint32_t number = 0;                       // the same on every rank
+  std::span<std::byte> memory;                    // this rank's
+  Description own{};                              // once this rank has said it
+  std::vector<std::size_t> sizes;                 // by rank, once they are known
+  std::vector<std::unique_ptr<Reach>> reaches{};  // by rank: ways into theirs; nullptr: by messages
 };
 
 class Exchange {
@@ -49,7 +50,7 @@ class Exchange {
   /// From now on peers may put into it. The windows of a rank are numbered in order.
   Window& add(std::span<std::byte> memory);
   /// Throws what a device says.
-  [[nodiscard]] Description describe(const Window& window) const;
+  [[nodiscard]] const Description& describe(Window& window);
   /// What all ranks have said of it, by rank.
   void know(Window& window, std::span<const Description> descriptions);
   /// After a fence.

@@ -85,7 +85,7 @@ Window& Service::add(std::span<std::byte> memory) {
   return exchange_.add(memory);
 }
 
-Description Service::describe(const Window& window) {
+Description Service::describe(Window& window) {
   const std::lock_guard guard(lock_);
   return exchange_.describe(window);
 }
@@ -93,6 +93,16 @@ Description Service::describe(const Window& window) {
 void Service::know(Window& window, std::span<const Description> descriptions) {
   const std::lock_guard guard(lock_);
   exchange_.know(window, descriptions);
+}
+
+void Service::add_memory(std::byte* data, std::size_t bytes) {
+  const std::lock_guard guard(lock_);
+  for (const auto& transport : transports_) transport->add_memory(data, bytes);
+}
+
+void Service::remove_memory(std::byte* data, std::size_t bytes) noexcept {
+  const std::lock_guard guard(lock_);
+  for (const auto& transport : transports_) transport->remove_memory(data, bytes);
 }
 
 void Service::remove(const Window& window) {

@@ -35,8 +35,11 @@ class Service {
 
   /// As Exchange has them.
   Window& add(std::span<std::byte> memory);
-  [[nodiscard]] Description describe(const Window& window);
+  [[nodiscard]] Description describe(Window& window);
   void know(Window& window, std::span<const Description> descriptions);
+  /// As Transport has them: puts will come from there.
+  void add_memory(std::byte* data, std::size_t bytes);
+  void remove_memory(std::byte* data, std::size_t bytes) noexcept;
   /// Waits until nobody puts into it any more. Collective.
   void remove(const Window& window);
   /// Waits until everything that was put has landed, here and elsewhere; no call may follow. Collective.

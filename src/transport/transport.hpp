@@ -36,6 +36,11 @@ using TagDescriber = std::string (*)(Tag);
 class Reach {
  public:
   virtual ~Reach() = default;
+  /// Whether bytes can go from here: a device may ask for memory that it knows (add_memory(), expose()).
+  [[nodiscard]] virtual bool takes(const std::byte* data, std::size_t bytes) const noexcept {
+    (void)data, (void)bytes;
+    return true;
+  }
   /// Begins to write at `offset` of the exposed memory, inside which it must be; how many bytes were taken,
   /// 0: none now. They are there when the reader takes a message that the outlet was given after this.
   [[nodiscard]] virtual std::size_t write(std::size_t offset, const std::byte* data,
@@ -175,13 +180,13 @@ class Transport {
   virtual void remove_memory(std::byte* data, std::size_t bytes) noexcept { (void)data, (void)bytes; }
 
   /// Lets peers write into this memory by themselves; what they have to know, under 1 KiB, empty: this wire
-  /// does not. It stays mapped until it is concealed; no peer may be writing then. Throws what the device
-  /// says.
+  /// does not. It stays mapped until it is concealed, by the same words; no peer may be writing then. Throws
+  /// what the device says.
   [[nodiscard]] virtual std::string expose(std::byte* data, std::size_t bytes) {
     (void)data, (void)bytes;
     return {};
   }
-  virtual void conceal(std::byte* data, std::size_t bytes) noexcept { (void)data, (void)bytes; }
+  virtual void conceal(const std::string& exposed) noexcept { (void)exposed; }
 
   /// Moves what can be moved without waiting. Only wires with needs_progress() have to be called.
   virtual void progress() noexcept {}

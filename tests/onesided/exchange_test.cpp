@@ -81,6 +81,7 @@ class Rank {
     member_.barrier();
   }
   [[nodiscard]] std::span<std::byte> memory() { return memory_; }
+  [[nodiscard]] Reach* reach(int peer) { return window_->reaches[static_cast<std::size_t>(peer)].get(); }
   [[nodiscard]] Exchange& exchange() { return exchange_; }
 
  private:
@@ -156,6 +157,40 @@ TEST_P(OneSided, random_puts_match_a_model) {
           << "rank " << member.rank() << ", round " << round;
       for (int peer = 0; peer < kSize; ++peer) rank.signal(peer, 60);  // read
       for (int peer = 0; peer < kSize; ++peer) rank.wait(1, peer, 60);
+    }
+    rank.end();
+  });
+}
+
+/// Where the wire has a way into the window, long data take it, and the target has no part in it.
+TEST_P(OneSided, long_data_go_straight_into_the_window_where_that_is_possible) {
+  on_threads(GetParam(), 2, [](Member& member) {
+    constexpr std::size_t kHalf = 3'000'000;
+    const int peer = 1 - member.rank();
+    const auto data_of = [](int rank, int round) {
+      return pattern(kHalf, static_cast<std::uint32_t>(rank + 10 * round));
+    };
+    Rank rank(member, 2 * kHalf);
+    rank.know();
+    const auto target = rank.memory().first(kHalf), source = rank.memory().last(kHalf);
+    std::ranges::copy(data_of(member.rank(), 0), source.begin());
+    const Reach* const reach = rank.reach(peer);
+    const bool directly = reach != nullptr && reach->takes(source.data(), source.size());
+    EXPECT_TRUE(directly || member.transport->name() != "verbs");
+    if (directly) {
+      if (member.rank() == 0) rank.put(1, 0, source);
+      member.barrier();  // rank 1 has polled nothing
+      EXPECT_TRUE(member.rank() == 0 || std::ranges::equal(target, data_of(0, 0)));
+    }
+    for (int round = 0; round < 20; ++round) {
+      std::ranges::fill(target, std::byte{0});
+      std::ranges::copy(data_of(member.rank(), round), source.begin());
+      rank.signal(peer, 1);
+      rank.wait(1, peer, 1);
+      rank.put(peer, 0, source, 0);
+      std::ranges::fill(source, std::byte{0x55});
+      rank.wait(1, peer, 0);
+      ASSERT_TRUE(std::ranges::equal(target, data_of(peer, round))) << round;
     }
     rank.end();
   });

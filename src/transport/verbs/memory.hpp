@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <list>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/handle.hpp"
@@ -49,6 +50,12 @@ class PinnedMemory {
  private:
   Mapping mapping_;
   Registration registration_;
+};
+
+/// Memory that peers may write into by themselves, and what they were told of it.
+struct ExposedMemory {
+  std::string words;
+  Registration memory;
 };
 
 /// What is registered. Explicit only: a range stays until it is taken back.

@@ -28,8 +28,10 @@ class VerbsOutlet final : public Outlet, private End {
   void commit(std::size_t bytes, Tag tag) noexcept override;
   [[nodiscard]] bool send(const std::byte* data, std::size_t bytes, Tag tag) noexcept override;
   [[nodiscard]] std::uint64_t completed() noexcept override;
+  [[nodiscard]] std::unique_ptr<Reach> reach(const std::string& exposed) override;
 
  private:
+  friend class OutletReach;  // outlet_reach.cpp
   static constexpr std::uint64_t kQueued = 64;
 
   /// A message that send() took and that its caller's memory is still needed for.

@@ -3,6 +3,7 @@
 // thread at a time.
 #pragma once
 
+#include <list>
 #include <memory>
 #include <vector>
 
@@ -44,6 +45,7 @@ class Station {
   [[nodiscard]] bool is_down(std::size_t rail) const noexcept { return down_[rail]; }
   [[nodiscard]] std::span<const std::shared_ptr<Device>> devices() const noexcept { return devices_; }
   [[nodiscard]] Registrations& registrations() noexcept { return registrations_; }
+  [[nodiscard]] std::list<ExposedMemory>& exposed() noexcept { return exposed_; }
   [[nodiscard]] Watcher& watcher() noexcept { return watcher_; }
 
   /// Endpoints as long as they live.
@@ -81,6 +83,7 @@ class Station {
   std::vector<bool> down_;  // by rail
   std::vector<std::shared_ptr<Device>> devices_;
   Registrations registrations_;
+  std::list<ExposedMemory> exposed_;
   Watcher watcher_;
   std::vector<std::unique_ptr<Channel>> channels_;
   std::vector<std::unique_ptr<Events>> events_;

@@ -14,6 +14,7 @@
 #include "transport/verbs/address.hpp"
 #include "transport/verbs/inlet.hpp"
 #include "transport/verbs/outlet.hpp"
+#include "transport/verbs/reach.hpp"
 
 namespace tutti {
 
@@ -48,11 +49,16 @@ class VerbsTransport final : public Transport {
                                                   Deadline deadline) override;
 
   void add_memory(std::byte* data, std::size_t bytes) override {
-    if (!world_.settings.verbs_zero_copy) return;  // nobody would look for it
+    if (!world_.settings.verbs_zero_copy && !exposes_) return;  // nobody would look for it
     station_->registrations().add(station_->devices(), data, bytes);
   }
   void remove_memory(std::byte* data, std::size_t bytes) noexcept override {
     station_->registrations().remove(data, bytes);
+  }
+
+  [[nodiscard]] std::string expose(std::byte* data, std::size_t bytes) override;
+  void conceal(const std::string& exposed) noexcept override {
+    station_->exposed().remove_if([&](const ExposedMemory& one) { return one.words == exposed; });
   }
 
   void progress() noexcept override { station_->progress(); }
@@ -85,7 +91,19 @@ class VerbsTransport final : public Transport {
   tcp::Listener listener_;
   std::vector<Peer> peers_;
   bool logged_ = false;
+  bool exposes_ = false;
 };
+
+/// Without it, puts are as slow as messages, and nothing is lost.
+std::string VerbsTransport::expose(std::byte* data, std::size_t bytes) {
+  exposes_ = true;
+  try {
+    return expose_memory(*station_, data, bytes);
+  } catch (const Error& error) {
+    TUTTI_LOG(info, "verbs: a window is not written directly but by messages: {}", error.what());
+    return {};
+  }
+}
 
 void VerbsTransport::meet(std::vector<std::string> addresses) {
   TUTTI_ASSERT(static_cast<int>(addresses.size()) == world_.size, addresses.size(), world_.size);
