@@ -89,8 +89,9 @@ Bench::Bench(const Member& member, const Options& options)
       options_(options),
       send_(options.sizes.back(), options.aggregate, options.misalign, options.tutti_memory),
       receive_(options.sizes.back(), options.aggregate, options.misalign, options.tutti_memory) {
-  if (options.collective->one_sided)
-    window_.emplace(member.comm, tutti::Buffer(receive_.begin(), receive_.bytes(), tuttiUint8));
+  if (!options.collective->one_sided) return;
+  window_.emplace(member.comm, tutti::Buffer(receive_.begin(), receive_.bytes(), tuttiUint8));
+  source_.emplace(member.comm, tutti::Buffer(send_.begin(), send_.bytes(), tuttiUint8));  // for the devices
 }
 
 Bench::Buffers Bench::buffers(const Case& what, bool in_place, int call) const {

@@ -84,8 +84,8 @@ class Bench {
   const Member& member_;
   const Options& options_;
   Arena send_, receive_;
-  std::optional<tutti::Window> window_;  // of one-sided calls
-  std::vector<Call> calls_;              // that make up one timed call: as many as are aggregated
+  std::optional<tutti::Window> window_, source_;  // of one-sided calls: of what is received, and sent
+  std::vector<Call> calls_;                       // that make up one timed call: as many as are aggregated
 };
 
 }  // namespace perf

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/log.hpp"
+
 namespace tutti::onesided {
 namespace {
 
@@ -57,6 +59,11 @@ void Exchange::know(Window& window, std::span<const Description> descriptions) {
       break;  // the connection is over the first that reaches
     }
   }
+  const auto direct = std::count_if(window.reaches.begin(), window.reaches.end(),
+                                    [](const std::unique_ptr<Reach>& reach) { return reach != nullptr; });
+  if (direct_above_ != ~std::size_t{0})
+    TUTTI_LOG(info, "window {}: puts of more than {} bytes go straight into the parts of {} of {} peers",
+              window.number, direct_above_, direct, world_.size - 1);
 }
 
 void Exchange::remove(const Window& window) noexcept {
