@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.hpp"
+#include "bootstrap/service_thread.hpp"
 
 namespace tutti::onesided {
 namespace {
@@ -53,7 +54,7 @@ Service::Service(const World& world, std::vector<std::unique_ptr<Transport>> tra
   for (const auto& transport : transports_) fds_.push_back({transport->wake_fd(), POLLIN, 0});
   nap_fds_ = fds_;
   nap_fds_.push_back({bell_.get(), POLLIN, 0});
-  thread_ = std::thread([this] { background(); });
+  thread_ = start_service_thread("tutti-onesided", [this] { background(); });
 }
 
 Service::~Service() {
