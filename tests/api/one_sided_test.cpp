@@ -55,10 +55,14 @@ class Part {
   tuttiWindow_t window = nullptr;
 };
 
-/// On each wire: GetParam() are settings.
+/// On each wire, and, mixed, with two hosts of which one has two ranks.
 class OneSided : public testing::TestWithParam<const char*> {
  protected:
-  Ranks ranks_{kRanks, GetParam()};
+  static std::string settings(int rank) {
+    const std::string wire = GetParam();
+    return wire == "mixed" ? "HOSTID=host" + std::to_string(rank / 2) : "TRANSPORT=" + wire;
+  }
+  Ranks ranks_{kRanks, settings};
 };
 
 TEST_P(OneSided, a_ring_of_puts_of_every_length_arrives) {
@@ -302,8 +306,8 @@ TEST_P(OneSided, finalize_lets_all_land) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(wires, OneSided, testing::Values("TRANSPORT=shm", "TRANSPORT=tcp"),
-                         [](const auto& wire) { return std::string(wire.param).substr(10); });
+INSTANTIATE_TEST_SUITE_P(wires, OneSided, testing::Values("shm", "tcp", "mixed"),
+                         [](const auto& wire) { return std::string(wire.param); });
 
 // What is refused, and how it fails.
 
