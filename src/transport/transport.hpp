@@ -138,7 +138,7 @@ struct World {
   int size = 1;
   std::uint64_t communicator = 0;  // random, the same on all ranks of one communicator, unique to it
   std::vector<int> host_of;        // per rank: index of its host, 0 … hosts-1, in order of first appearance
-  bool oversubscribed = false;     // on this host, ranks outnumber cores: give way at once instead of spinning
+  bool oversubscribed = false;  // on this host, ranks outnumber cores: give way at once instead of spinning
   Settings settings;
   Signer sign;
   Failure* failure = nullptr;
