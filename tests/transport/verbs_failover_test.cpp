@@ -1,5 +1,6 @@
 // A rail dies at every point of a conversation, in every manner: the other one carries on, with the right
 // bits, and nothing is written to memory that was given back.
+#include <cerrno>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -191,6 +192,18 @@ TEST_F(VerbsFailoverFails, when_there_is_no_other_rail_or_none_is_wanted) {
       EXPECT_EQ(error.rank(), 1);
     }
   }
+}
+
+TEST_F(VerbsFailoverFails, not_when_one_rail_is_dead_from_the_beginning) {
+  verbs::Table functions = table();
+  functions.modify_qp = [](ibv_qp* pair, ibv_qp_attr* attributes, int mask) {
+    const bool dead = std::string_view(pair->context->device->name) == "soft1";
+    if (dead && attributes->qp_state == IBV_QPS_RTR) return ETIMEDOUT;
+    return table().modify_qp(pair, attributes, mask);
+  };
+  Pair pair({.zero_copy = true, .queue_pairs = 2}, functions);
+  talk_through_the_ring(pair);
+  talk_straight(pair);
 }
 
 TEST_F(VerbsFailoverFails, when_the_last_rail_dies) {

@@ -29,6 +29,9 @@ class End : protected Busy, private Watched {
 
   /// One more queue pair, on this rail.
   void add_pair(const Rail& rail, QueuePair::Depth depth);
+  /// Connects it with the peer's. Where that fails, it is given up if there are others; else throws what
+  /// libibverbs says.
+  void connect_pair(unsigned index, const PairAddress& peer, const PeerPort& port);
   [[nodiscard]] unsigned pairs() const noexcept { return static_cast<unsigned>(joints_.size()); }
   [[nodiscard]] QueuePair& pair(unsigned index) noexcept { return *joints_[index]->pair; }
   /// Posts what was collected on it.

@@ -30,6 +30,17 @@ End::Hit End::same_path(const Joint& joint) noexcept {
   return hit;
 }
 
+void End::connect_pair(unsigned index, const PairAddress& peer, const PeerPort& port) {
+  if (!serves(index)) return;  // its rail has died already
+  try {
+    pair(index).connect(peer, port, link_.peer_text(), station_->world().settings);
+  } catch (const Error& error) {
+    Hit hit{};
+    hit[index] = true;
+    if (!give_up(hit, error.what())) throw;
+  }
+}
+
 unsigned End::rail_down(const Device& device, int port, const std::string& why) noexcept {
   Hit hit{};
   for (const auto& joint : joints_)

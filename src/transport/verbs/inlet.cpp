@@ -42,11 +42,9 @@ VerbsInlet::VerbsInlet(std::shared_ptr<Station> station, Link link, FileDescript
       adverts_address_(offer.memory),
       adverts_keys_(offer.memory_keys),
       return_bytes_(batch_of(walk_.capacity(), station_->world().settings.verbs_slots)) {
-  for (unsigned i = 0; i < offer.pairs; ++i) {
-    add_pair(station_->rails()[offer.pair[i].peers_rail], kDepth);
-    pair(i).connect(offer.pair[i].address, peer.rails[offer.pair[i].own_rail].port, link_.peer_text(),
-                    station_->world().settings);
-  }
+  for (unsigned i = 0; i < offer.pairs; ++i) add_pair(station_->rails()[offer.pair[i].peers_rail], kDepth);
+  for (unsigned i = 0; i < offer.pairs; ++i)
+    connect_pair(i, offer.pair[i].address, peer.rails[offer.pair[i].own_rail].port);
   outbox_keys_ = local_keys(outbox_.registration());
   peers_memory_ = {adverts_address_, &adverts_keys_};
   answer(offer);

@@ -113,11 +113,8 @@ void VerbsOutlet::hear() noexcept {
 }
 
 void VerbsOutlet::finish_set_up(const EndDescription& answer) {
-  for (unsigned i = 0; i < pairs(); ++i) {
-    if (!serves(i)) continue;  // its rail has died already
-    pair(i).connect(answer.pair[i].address, peer_.rails[offer_.pair[i].peers_rail].port, link_.peer_text(),
-                    station_->world().settings);
-  }
+  for (unsigned i = 0; i < pairs(); ++i)
+    connect_pair(i, answer.pair[i].address, peer_.rails[offer_.pair[i].peers_rail].port);
   ring_address_ = answer.memory;
   ring_keys_ = answer.memory_keys;
   peers_memory_ = {ring_address_, &ring_keys_};
