@@ -50,7 +50,7 @@ struct Settings {
   int verbs_traffic_class = 0;              // TUTTI_VERBS_TRAFFIC_CLASS
   int verbs_pkey_index = 0;                 // TUTTI_VERBS_PKEY_INDEX
   int verbs_timeout = 17;                   // TUTTI_VERBS_TIMEOUT: 4.096 us * 2^n
-  int verbs_retries = 7;                    // TUTTI_VERBS_RETRIES
+  int verbs_retries = 6;                    // TUTTI_VERBS_RETRIES
   int verbs_rnr_retries = 7;                // TUTTI_VERBS_RNR_RETRIES; 7: for ever
   int verbs_rnr_timer = 12;                 // TUTTI_VERBS_RNR_TIMER: the device's code for a time
   int verbs_queue_pairs = 1;                // TUTTI_VERBS_QUEUE_PAIRS: per connection
