@@ -38,7 +38,7 @@ peers::Source tutti_memory() {
           .give_back = [](void* memory) { tuttiMemFree(memory); }};
 }
 
-int run_rank(const peers::Options& options, bool alloc, int rank) {
+int run_rank(const peers::Options& options, bool alloc, int rank) try {
   Ranks ranks(options.shared, rank, options.ranks);
   const tuttiComm_t comm = peers::join_tutti(ranks);
   const int result = peers::run(
@@ -46,6 +46,9 @@ int run_rank(const peers::Options& options, bool alloc, int rank) {
       alloc ? tutti_memory() : peers::Source{});
   check(tuttiCommDestroy(comm));
   return result;
+} catch (const std::exception& error) {
+  std::cerr << "rank " << rank << ": " << error.what() << '\n';
+  return 1;
 }
 
 }  // namespace
@@ -56,7 +59,10 @@ int main(int argc, char** argv) {
   peers::declare(app, options);
   bool alloc = false;
   app.add_flag("--alloc", alloc, "buffers of tuttiMemAlloc");
+  int rank = -1;
+  app.add_option("--rank", rank, "only this one: a launcher starts the others");
   CLI11_PARSE(app, argc, argv);
+  if (rank >= 0) return run_rank(options, alloc, rank);
   return peers::fork_ranks(options.ranks, options.namespaces,
                            [&](int rank) { return run_rank(options, alloc, rank); });
 }
