@@ -16,5 +16,8 @@ struct Announced {
 /// `writer`: "rank 3 (10.0.0.2:4242 via eth0)"; `reader`: the rank that awaits.
 [[nodiscard]] std::string mismatch_sentence(const std::string& writer, Announced sent, int reader,
                                             Announced awaited, TagDescriber describe = nullptr);
+/// The message is the awaited one, but its writer sent another before it, which took another way.
+[[nodiscard]] std::string overtaken_sentence(const std::string& writer, Announced sent, int reader,
+                                             TagDescriber describe = nullptr);
 
 }  // namespace tutti

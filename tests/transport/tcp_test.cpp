@@ -44,6 +44,18 @@ TEST(Tcp, a_mismatch_names_the_peer_and_both_lengths_and_tags) {
   EXPECT_FALSE(pair.transports[1]->needs_progress()) << "a broken connection asks for nothing";
 }
 
+TEST(Tcp, a_small_message_that_overtook_one_that_nobody_awaits_is_no_match) {
+  Pair pair;
+  const auto outlet = pair.outlet(0);
+  const auto inlet = pair.inlet(1);
+  const auto data = pattern(4096, 1);
+  ASSERT_TRUE(outlet->send(data.data(), 4096, 1));
+  ASSERT_TRUE(outlet->send(data.data(), 8, 2));
+  EXPECT_TRUE(pair.until([&] { return inlet->borrow(8, 2) != nullptr || pair.failures[1].failed(); }));
+  EXPECT_THAT(pair.failures[1].sentence(), HasSubstr("sent the 8 bytes with tag 2 that rank 1 awaits, but "
+                                                     "another message before it"));
+}
+
 TEST(Tcp, a_peer_that_closes_is_named_only_by_who_waits_for_it) {
   Pair pair;
   auto outlet = pair.outlet(0);

@@ -115,7 +115,7 @@ bool TcpInlet::follow_turn(Stream& stream, const Header& header) noexcept {
 bool TcpInlet::header_fits(ReadAhead& ahead) noexcept {
   Header header;
   std::memcpy(&header, ahead.data(), sizeof header);
-  if (header.bytes == asked_bytes_ && header.tag == asked_tag_) return true;
+  if (header.bytes == asked_bytes_ && header.tag == asked_tag_ && header.sequence == announced_) return true;
   link_.mismatched(header, asked_bytes_, asked_tag_);
   return false;
 }
@@ -204,7 +204,9 @@ void TcpInlet::advance(Stream& stream, std::size_t bytes) noexcept {
 }
 
 bool TcpInlet::fits(Expected& message) noexcept {
-  if (message.header.bytes == message.bytes && message.header.tag == message.tag) return true;
+  const Header& header = message.header;
+  if (header.bytes == message.bytes && header.tag == message.tag && header.sequence == message.sequence)
+    return true;
   link_.mismatched(message.header, message.bytes, message.tag);
   return false;
 }

@@ -32,8 +32,11 @@ void Link::lost(const Moved& how, std::size_t messages, std::size_t bytes) noexc
 }
 
 void Link::mismatched(const Header& sent, std::size_t bytes, Tag tag) noexcept {
+  const Announced message{sent.bytes, sent.tag};
+  const bool overtook = sent.bytes == bytes && sent.tag == tag;
   fail(Code::invalid_usage, peer_,
-       mismatch_sentence(peer_text_, {sent.bytes, sent.tag}, world_.rank, {bytes, tag}, world_.describe_tag));
+       overtook ? overtaken_sentence(peer_text_, message, world_.rank, world_.describe_tag)
+                : mismatch_sentence(peer_text_, message, world_.rank, {bytes, tag}, world_.describe_tag));
 }
 
 void Link::silent(unsigned milliseconds) noexcept {

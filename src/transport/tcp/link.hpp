@@ -20,6 +20,7 @@ class Link {
   // Each reports into World::failure and breaks the connection.
   /// The socket ended or failed while so much was due.
   void lost(const Moved& how, std::size_t messages, std::size_t bytes) noexcept;
+  /// Another message than the awaited one, or the awaited one too early.
   void mismatched(const Header& sent, std::size_t bytes, Tag tag) noexcept;
   void silent(unsigned milliseconds) noexcept;
   void out_of_memory(int error_number) noexcept;
