@@ -19,9 +19,9 @@ class World : public testing::TestWithParam<unsigned> {
   struct Rank {
     tutti::World world;
     Failure failure;
+    std::vector<std::byte> memory = std::vector<std::byte>(kSize * kRoom);
     std::unique_ptr<Transport> transport;
     std::unique_ptr<Exchange> exchange;
-    std::vector<std::byte> memory = std::vector<std::byte>(kSize * kRoom);
     Window* window = nullptr;
     std::vector<Operation> calls;  // to be made one after the other
     std::size_t made = 0;
@@ -80,17 +80,17 @@ class World : public testing::TestWithParam<unsigned> {
   }
   [[nodiscard]] Rank& of(int rank) { return ranks_[static_cast<std::size_t>(rank)]; }
 
+  const std::vector<std::byte> data_ = std::vector<std::byte>(kRoom, std::byte{7});
   LoopNetwork network_{kSize, GetParam(), {.slots = 2, .slot_bytes = 4096, .outstanding_expects = 2}};
   std::array<Rank, kSize> ranks_;
 };
 
 TEST_P(World, every_signal_finds_its_data_there) {
-  const std::vector<std::byte> data(kRoom, std::byte{7});
   std::vector<Awaited> awaited;
   for (int peer = 0; peer < kSize; ++peer) awaited.push_back({3, peer, 5});
   for (int from = 0; from < kSize; ++from) {
     for (int i = 0; i < 3; ++i) {
-      for (int to = 0; to < kSize; ++to) call_put(from, to, data, 5);
+      for (int to = 0; to < kSize; ++to) call_put(from, to, data_, 5);
     }
     for (const Awaited& each : awaited) call_wait(from, each);
   }
@@ -102,9 +102,8 @@ TEST_P(World, every_signal_finds_its_data_there) {
 }
 
 TEST_P(World, a_death_ends_every_wait_for_the_dead_and_names_it) {
-  const std::vector<std::byte> data(kRoom, std::byte{1});
   const Awaited awaited{1000, 3, 0};
-  for (int i = 0; i < 50; ++i) call_put(3, i % 3, data, 0);
+  for (int i = 0; i < 50; ++i) call_put(3, i % 3, data_, 0);
   for (int rank = 0; rank < 3; ++rank) call_wait(rank, awaited);
   network_.kill(3, 100'000);
   run();
@@ -116,9 +115,8 @@ TEST_P(World, a_death_ends_every_wait_for_the_dead_and_names_it) {
 }
 
 TEST_P(World, a_message_cut_short_is_no_data) {
-  const std::vector<std::byte> data(kRoom, std::byte{1});
   const Awaited awaited{10, 0, 0};
-  for (int i = 0; i < 10; ++i) call_put(0, 1, data, 0);
+  for (int i = 0; i < 10; ++i) call_put(0, 1, data_, 0);
   call_wait(1, awaited);
   network_.truncate(0, 1, 50'000);
   run();
