@@ -44,6 +44,9 @@ std::vector<const Algorithm*> candidates(const Situation& situation, const Reque
   return fitting;
 }
 
+/// Simpler algorithms stand first in the list: a later one has to be better by more than the model can err.
+constexpr double kClearly = 0.97;
+
 /// A block is cut into about four chunks, so that both ends of a message are at work: not so small that the
 /// cost of a message shows, and not at all where the whole is brief. On a network a message costs system
 /// calls: few and large ones serve it better.
@@ -76,7 +79,7 @@ Choice choose(const Situation& situation, const Request& request) {
     const std::size_t chunk = chunk_size(situation, request, block_bytes);
     const double expected = price({programs, block_bytes, chunk, algorithm->pipelines}, situation.ground);
     others += fmt::format("{}{} {:.1f}", others.empty() ? "" : ", ", algorithm->name, expected / 1000);
-    if (best.algorithm != nullptr && expected >= best.expected_ns) continue;
+    if (best.algorithm != nullptr && expected >= kClearly * best.expected_ns) continue;
     best = {algorithm, std::max(1, situation.lanes), chunk, algorithm->pipelines, expected, {}};
   }
   if (best.algorithm == nullptr) {
