@@ -85,9 +85,10 @@ void TcpOutlet::enqueue(const std::byte* data, std::size_t bytes, Tag tag, bool 
 // of it any more, so that there is room for the mark as a whole.
 void TcpOutlet::turn() noexcept {
   Stream& stream = streams_.front();
-  if (link_.broken() || unsent_bytes(stream.socket.get()) != 0) return;
+  if (link_.broken() || unacknowledged_bytes(stream.socket.get()) != 0) return;
   const Moved moved = write_some(stream.socket.get(), &kTurnMark, sizeof kTurnMark);
   if (moved.broken()) return lose(moved);
+  if (moved.bytes == 0) return;  // the kernel is short of memory: a later message turns
   TUTTI_ASSERT(moved.bytes == sizeof kTurnMark, moved.bytes);
   if (!activity_.move(stream.watch, twin_->socket.get())) return lose({0, false, errno});
   stream.socket = std::move(twin_->socket);

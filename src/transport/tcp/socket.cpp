@@ -94,7 +94,7 @@ void set_up_reading(int fd, const Settings& settings) noexcept {
   set(fd, IPPROTO_TCP, TCP_KEEPCNT, kProbes);
 }
 
-int unsent_bytes(int fd) noexcept {
+int unacknowledged_bytes(int fd) noexcept {
   int bytes = 0;
   return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }

@@ -34,7 +34,7 @@ void set_up_writing(int fd, const Settings& settings) noexcept;
 void set_up_reading(int fd, const Settings& settings) noexcept;
 
 /// Bytes that the kernel has taken and the peer's has not acknowledged.
-[[nodiscard]] int unsent_bytes(int fd) noexcept;
+[[nodiscard]] int unacknowledged_bytes(int fd) noexcept;
 /// Milliseconds since the peer's kernel last acknowledged anything, while it owes an acknowledgement; else 0.
 [[nodiscard]] unsigned unacknowledged_ms(int fd) noexcept;
 
