@@ -78,6 +78,7 @@ Plan& Communicator::plan(const Call& call) {
 std::unique_ptr<Plan> Communicator::make_plan(const Call& call) {
   failure_.check();
   Parameters parameters;
+  parameters.cache_share = cache_share_;
   if (call.collective == Collective::send_receive) {
     parameters.chunk_bytes = situation_.largest_chunk;
     parameters.lag = 0;

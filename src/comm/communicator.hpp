@@ -114,6 +114,7 @@ class Communicator {
   std::unique_ptr<ControlPlane> control_;
   std::unique_ptr<Connections> connections_;
   Situation situation_;
+  std::size_t cache_share_ = 0;  // this rank's part of its host's last-level cache
   std::unordered_map<std::vector<std::uint64_t>, std::unique_ptr<Plan>, KeyHash> plans_;
   std::array<Recent, 64> recent_;
   std::vector<std::uint64_t> key_;

@@ -1,6 +1,7 @@
 // How a communicator comes to be: transports are made, ranks meet, and what they must agree on is agreed.
 #include <algorithm>
 
+#include "base/cache.hpp"
 #include "base/log.hpp"
 #include "bootstrap/secret.hpp"
 #include "bootstrap/wire.hpp"
@@ -139,8 +140,12 @@ void Communicator::assemble(Membership membership, ControlListener listener) {
   world_.communicator = membership_.communicator;
   world_.sign = make_signer(membership_);
   world_.host_of = hosts_of(infos);
-  world_.oversubscribed =
-      ranks_per_core(infos, world_.host_of, world_.host_of[static_cast<std::size_t>(rank())]) > 1;
+  const double crowd =
+      ranks_per_core(infos, world_.host_of, world_.host_of[static_cast<std::size_t>(rank())]);
+  world_.oversubscribed = crowd > 1;
+  const LastLevelCache cache = last_level_cache();
+  cache_share_ = static_cast<std::size_t>(static_cast<double>(cache.bytes) /
+                                          std::max(1.0, crowd * static_cast<double>(cache.processors)));
   keep_useful_transports(infos);
   std::vector<std::string> control_addresses;
   for (const RankInfo& info : infos) control_addresses.push_back(info.control_address);

@@ -61,9 +61,17 @@ class Compiler {
     plan_->buffers = static_cast<std::uint32_t>(
         1 + (call_.transfers.empty() ? 2 * std::max<std::size_t>(1, call_.fused_counts.size())
                                      : call_.transfers.size()));
-    std::size_t total = 0;
-    for (const BlockPlace& place : places_) total += place.has_input || place.has_output ? place.bytes : 0;
-    if (total > parameters_.stream_above) store_ = reduce::Store::streaming;
+    if (exceeds_cache()) store_ = reduce::Store::streaming;
+  }
+
+  /// Results that stay in the cache are worth it as long as they do not push out what is yet to be read.
+  [[nodiscard]] bool exceeds_cache() const {
+    std::size_t read = 0, written = 0;
+    for (const BlockPlace& place : places_) {
+      if (place.has_input) read += place.bytes;
+      if (place.has_output) written += place.bytes;
+    }
+    return read > parameters_.cache_share / 8 * 3 || written > parameters_.cache_share / 4 * 3;
   }
 
   /// Blocks that are written here but have no place in the user's buffers live in scratch memory.

@@ -26,8 +26,9 @@ struct Parameters {
   std::size_t chunk_bytes = 64 << 10;  // a multiple of 64
   /// Wavefront: chunk c of round k goes at step c + lag * k. 0: round after round.
   int lag = 1;
-  /// Where the whole of the data is larger than this, results leave by non-temporal stores.
-  std::size_t stream_above = 3 << 20;
+  /// This rank's part of the last-level cache. Where a call's data is too much for it, results leave by
+  /// non-temporal stores.
+  std::size_t cache_share = 16 << 20;
 };
 
 enum class StepKind : std::uint8_t { send, receive, reduce, copy };

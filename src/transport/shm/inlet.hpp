@@ -35,6 +35,7 @@ class ShmInlet final : public Inlet, private Waiter {
       return refuse_large(header, bytes, tag);
     borrowed_small_ = false;
     borrowed_bytes_ = bytes;
+    if (line.restarts != 0) walk_.restart();
     return slots_ + walk_.offset();
   }
   void release() noexcept override;

@@ -3,12 +3,20 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "transport/shm/direct.hpp"
 #include "transport/shm/small_copy.hpp"
 
 namespace tutti::shm {
+namespace {
+
+/// An empty ring begins anew only after such a part of it: lines that are written again at once would be
+/// taken back from a reader on another core.
+constexpr std::uint64_t kRestartPart = 4;
+
+}  // namespace
 
 ShmOutlet::ShmOutlet(std::shared_ptr<Station> station, Segment segment, std::vector<int> readers)
     : Outlet(segment.geometry().slot_bytes, false),
@@ -22,6 +30,7 @@ ShmOutlet::ShmOutlet(std::shared_ptr<Station> station, Segment segment, std::vec
       waits_(&segment.waits()),
       wait_words_(static_cast<std::uint16_t>((readers.size() + 63) / 64)),
       fenced_(station->neighbours.fenced()),
+      restarts_(station->world.oversubscribed),
       station_(std::move(station)),
       segment_(std::move(segment)),
       readers_(std::move(readers)) {
@@ -44,10 +53,12 @@ void ShmOutlet::commit(std::size_t bytes, Tag tag) noexcept {
   } else {
     LargeHeader& header = headers_[large_sent_ % kHeaders];
     header.bytes = bytes;
+    header.restarts = std::exchange(restarted_, false) ? 1 : 0;
     ends_[large_sent_ % kHeaders] = walk_.after(bytes);
     walk_.advance(bytes);
     // release: length and payload are there before the header.
     header.header.store(large_header(++large_sent_, ordered(tag, small_sent_)), std::memory_order_release);
+    if (restarts_) large_limit_ = large_sent_;  // so that the next one looks whether the ring is empty
   }
   publisher_barrier(fenced_);
   // relaxed: only whether to ring; the barrier above orders it after the publication (fence.hpp).
@@ -73,8 +84,11 @@ void ShmOutlet::fill(std::byte* slot, const std::byte* data, std::size_t bytes) 
   std::size_t probed = 0;
   if (stores_.probes(bytes)) {
     probed = StoreChoice::kProbeBytes;
+    // seq_cst, twice: without draining the store buffer a probe measures nothing but whether it had room.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     const auto start = Clock::now();
     std::memcpy(slot, data, probed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     stores_.probed(Clock::now() - start);
     prefer_streaming(stores_.streaming());
   }
@@ -96,10 +110,18 @@ bool ShmOutlet::find_large_room(std::size_t bytes) noexcept {
   for (std::uint32_t i = 0; i < segment_.geometry().readers; ++i)
     released = std::min(released, segment_.readers()[i].large_released.load(std::memory_order_acquire));
   large_limit_ = released + kHeaders;
+  if (restarts_ && released == large_sent_) restart();
   const std::uint64_t freed = released == 0 ? 0 : ends_[(released - 1) % kHeaders];
   byte_limit_ = freed + segment_.geometry().ring_bytes();
   const bool room = large_sent_ != large_limit_ && walk_.after(bytes) <= byte_limit_;
   return room || (refuse() && find_large_room(bytes));
+}
+
+void ShmOutlet::restart() noexcept {
+  if (walk_.offset() < segment_.geometry().ring_bytes() / kRestartPart) return;
+  walk_.restart();
+  restarted_ = true;
+  ends_[(large_sent_ - 1) % kHeaders] = walk_.position();  // what is skipped is free
 }
 
 std::unique_ptr<Reach> ShmOutlet::reach(const std::string& exposed) {

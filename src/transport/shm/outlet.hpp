@@ -39,6 +39,7 @@ class ShmOutlet final : public Outlet, private Waiter {
   [[nodiscard]] bool find_small_room() noexcept;
   [[nodiscard]] bool find_large_room(std::size_t bytes) noexcept;
   [[nodiscard]] bool refuse() noexcept;
+  void restart() noexcept;
   void ring(std::size_t word) noexcept;
   void fill(std::byte* slot, const std::byte* data, std::size_t bytes) noexcept;
 
@@ -58,6 +59,8 @@ class ShmOutlet final : public Outlet, private Waiter {
   WaitLines* waits_;
   std::uint16_t wait_words_;
   bool fenced_;
+  bool restarts_;           // ranks share cores, so caches: the fewer lines, the better
+  bool restarted_ = false;  // the next large message tells of it
 
   bool marked_ = false;
   StoreChoice stores_;

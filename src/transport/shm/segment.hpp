@@ -8,7 +8,8 @@
 //
 // Large messages take turns over the whole ring, whatever their length: with 2 MiB, more than a second-level
 // cache, a line that is written again has left the reader's cache for the shared one, where taking it back
-// costs a fifth.
+// costs a fifth. Where ranks share cores, and so caches, the fewest lines serve best: a ring that is found
+// empty begins anew.
 //
 // A message of up to kSmallBytes goes through the small ring, any other through the large one; both ends know
 // the length, so each knows where the next message is. A header is one 64-bit word that holds the message's
@@ -38,7 +39,9 @@ struct alignas(kLine) SmallLine {
 };
 struct alignas(kLine) LargeHeader {
   std::atomic<std::uint64_t> header;
-  std::uint64_t bytes;  // written before the header
+  // Written before the header.
+  std::uint64_t bytes;
+  std::uint64_t restarts;  // not 0: this message lies at the ring's beginning
 };
 // Pairs of lines, since some processors fetch lines in pairs.
 struct alignas(2 * kLine) ReaderLine {
@@ -104,6 +107,7 @@ class RingWalk {
   /// Where in the ring the next message begins. One that begins near the end runs on beyond it: there is room
   /// behind.
   [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
+  [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
   /// The position after a message of `bytes`.
   [[nodiscard]] std::uint64_t after(std::uint64_t bytes) const noexcept {
     const std::uint64_t length = (bytes + kLine - 1) & ~(kLine - 1);
@@ -114,6 +118,12 @@ class RingWalk {
     offset_ += next - position_;
     if (offset_ == ring_bytes_) offset_ = 0;
     position_ = next;
+  }
+  /// The next message lies at the ring's beginning, where it may be already.
+  void restart() noexcept {
+    if (offset_ == 0) return;
+    position_ += ring_bytes_ - offset_;
+    offset_ = 0;
   }
 
  private:
