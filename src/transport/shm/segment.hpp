@@ -17,6 +17,7 @@
 // the one awaited checks everything.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -100,17 +101,24 @@ struct Geometry {
 
 /// Where large messages lie: both ends walk the ring alike, as both know every length. Positions count bytes
 /// from the connection's beginning, skipped ones included.
+///
+/// A processor that reads a message fetches on beyond its end. So there is a gap, for else these would be the
+/// lines that the writer fills next, which it would have to take back; the shorter the messages, the more.
 class RingWalk {
  public:
-  explicit RingWalk(std::uint64_t ring_bytes) noexcept : ring_bytes_(ring_bytes) {}
+  explicit RingWalk(std::uint64_t ring_bytes) noexcept
+      : ring_bytes_(ring_bytes),
+        gap_(std::min<std::uint64_t>(2 << 10, whole_lines(ring_bytes / 1024))),
+        apart_(4 * gap_) {}
 
   /// Where in the ring the next message begins. One that begins near the end runs on beyond it: there is room
   /// behind.
   [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
   [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
-  /// The position after a message of `bytes`.
+  /// The position after a message of `bytes` and its gap.
   [[nodiscard]] std::uint64_t after(std::uint64_t bytes) const noexcept {
-    const std::uint64_t length = (bytes + kLine - 1) & ~(kLine - 1);
+    const std::uint64_t filled = whole_lines(bytes + kLine - 1);
+    const std::uint64_t length = filled <= apart_ / 2 ? apart_ : filled + gap_;
     return offset_ + length < ring_bytes_ ? position_ + length : position_ - offset_ + ring_bytes_;
   }
   void advance(std::uint64_t bytes) noexcept {
@@ -127,7 +135,13 @@ class RingWalk {
   }
 
  private:
+  [[nodiscard]] static constexpr std::uint64_t whole_lines(std::uint64_t bytes) noexcept {
+    return bytes & ~(kLine - 1);
+  }
+
   std::uint64_t ring_bytes_;
+  std::uint64_t gap_;    // behind a message
+  std::uint64_t apart_;  // from a short message's beginning to the next one's
   std::uint64_t position_ = 0;
   std::uint64_t offset_ = 0;  // position_ within the ring
 };
