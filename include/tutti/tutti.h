@@ -480,16 +480,16 @@ TUTTI_EXPORT tuttiResult_t tuttiWorkFree(tuttiWork_t work);
 
 /* ---- Memory -------------------------------------------------------------------------- */
 
-/** Allocates host memory that every transport handles best (page-aligned, huge pages where there are any).
- * Any memory works, this may be faster. Zero bytes give a NULL
- * pointer. Any thread. */
+/** Allocates host memory that every transport handles best (page-aligned, huge pages where there are any;
+ * RDMA devices move it without a copy, and lock it for that). Any memory works, this may be faster. Zero
+ * bytes give a NULL pointer. Any thread. */
 TUTTI_EXPORT tuttiResult_t tuttiMemAlloc(void** ptr, size_t size);
 
 /** Frees what tuttiMemAlloc gave. NULL is allowed. tuttiInvalidArgument: any other pointer. Any thread. */
 TUTTI_EXPORT tuttiResult_t tuttiMemFree(void* ptr);
 
-/** Announces that `size` bytes at `buff` will be used often on `comm`: transports may prepare them. Optional.
- * The memory must stay until tuttiCommDeregister. */
+/** Announces that `size` bytes at `buff` will be used often on `comm`: transports may prepare them (RDMA
+ * moves them without a copy then). Optional. The memory must stay until tuttiCommDeregister. */
 TUTTI_EXPORT tuttiResult_t tuttiCommRegister(tuttiComm_t comm, void* buff, size_t size, void** handle);
 
 /** Takes back a tuttiCommRegister. tuttiInvalidArgument: not a handle of `comm`. */

@@ -1,29 +1,16 @@
 // Memory and user operators of tutti.h.
 #include <cstring>
-#include <mutex>
-#include <unordered_map>
 
 #include <sys/mman.h>
 
 #include "api/check.hpp"
 #include "api/guard.hpp"
-#include "base/handle.hpp"
+#include "base/allocations.hpp"
 
 namespace tutti::api {
 namespace {
 
 constexpr std::size_t kHugePage = 2 << 20;
-
-/// What tuttiMemAlloc gave out, to know its length when it comes back.
-struct Allocations {
-  std::mutex lock;  // guards the map
-  std::unordered_map<void*, Mapping> mappings;
-};
-
-Allocations& allocations() {
-  static Allocations instance;
-  return instance;
-}
 
 std::size_t rounded(std::size_t bytes) {
   const std::size_t page = bytes >= kHugePage ? kHugePage : 4096;
@@ -35,10 +22,7 @@ void* allocate(std::size_t bytes) {
   void* data = ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED) fail_errno(errno, fmt::format("mmap of {} bytes for tuttiMemAlloc", length));
   if (length >= kHugePage) ::madvise(data, length, MADV_HUGEPAGE);  // a wish; small pages work as well
-  Allocations& known = allocations();
-  const std::lock_guard guard(known.lock);
-  known.mappings.emplace(data, Mapping(static_cast<std::byte*>(data), length));
-  return data;
+  return Allocations::instance().add(Mapping(static_cast<std::byte*>(data), length));
 }
 
 }  // namespace
@@ -59,9 +43,7 @@ tuttiResult_t tuttiMemAlloc(void** ptr, size_t size) {
 tuttiResult_t tuttiMemFree(void* ptr) {
   if (ptr == nullptr) return tuttiSuccess;
   return guarded(nullptr, [&] {
-    Allocations& known = allocations();
-    const std::lock_guard guard(known.lock);
-    if (known.mappings.erase(ptr) == 0) {
+    if (!Allocations::instance().remove(ptr)) {
       fail(Code::invalid_argument, "ptr: {} was not given out by tuttiMemAlloc, or was freed before", ptr);
     }
   });

@@ -297,7 +297,7 @@ const std::vector<SettingInfo>& setting_table() {
       {"VERBS_SLOT", &S::verbs_slot_bytes, 32 * 1024, 64 * kMiB, {}, "Bytes of one slot of an RDMA connection."},
       {"VERBS_SLOTS", &S::verbs_slots, 2, 1024, {}, "Slots of one RDMA connection."},
       {"VERBS_ZERO_COPY", &S::verbs_zero_copy, 0, 0, {},
-       "Move registered memory over RDMA from where it lies to where it goes, without slots."},
+       "Move long messages of registered memory over RDMA from where they lie to where they go, without slots."},
       {"VERBS_FAILOVER", &S::verbs_failover, 0, 0, {},
        "Keep a queue pair on a second rail, if there is one, for when the first fails."},
   };

@@ -57,7 +57,7 @@ struct Settings {
   std::size_t verbs_inline_bytes = 220;     // TUTTI_VERBS_INLINE
   std::size_t verbs_slot_bytes = 64 << 10;  // TUTTI_VERBS_SLOT
   int verbs_slots = 8;                      // TUTTI_VERBS_SLOTS: per connection
-  bool verbs_zero_copy = false;             // TUTTI_VERBS_ZERO_COPY
+  bool verbs_zero_copy = true;              // TUTTI_VERBS_ZERO_COPY
   bool verbs_failover = true;               // TUTTI_VERBS_FAILOVER
 
   /// Defaults, then the configuration file (TUTTI_CONFIG_FILE or ~/.config/tutti.conf, lines NAME=VALUE with

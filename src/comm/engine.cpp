@@ -52,7 +52,10 @@ void Work::check() const {
 }
 
 Engine::Engine(const World& world, Connections& connections)
-    : world_(world), connections_(connections), waiter_(world, connections.transports()) {}
+    : world_(world),
+      connections_(connections),
+      waiter_(world, connections.transports()),
+      known_memory_(connections.transports()) {}
 
 Engine::~Engine() {
   if (!thread_.joinable()) return;
@@ -92,6 +95,7 @@ void Engine::connect(const Plan& plan) {
 }
 
 void Engine::begin(Plan& plan, std::span<std::byte* const> buffers) {
+  known_memory_.refresh();
   run_.start(plan, plan.scratch_bytes == 0 ? nullptr : scratch_.reserve(plan.scratch_bytes), buffers);
 }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "execute/wait.hpp"
+#include "transport/known_memory.hpp"
 
 namespace tutti {
 
@@ -120,6 +121,7 @@ class Engine {
   const World& world_;
   Connections& connections_;
   Waiter waiter_;
+  KnownMemory known_memory_;
   Run run_;
   Arena scratch_;
 

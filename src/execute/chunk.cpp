@@ -63,11 +63,13 @@ void Run::for_each_stretch(const Step& step, Chunk chunk, const Body& body) cons
   }
 }
 
-bool Run::send(const Step& step, std::uint32_t chunk) noexcept {
+bool Run::send(std::uint32_t index, std::uint32_t chunk) noexcept {
+  const Step& step = plan_->steps[index];
   const Chunk part = chunk_of(step, chunk);
   Outlet& outlet = *step.out->outlet;
-  const bool as_it_lies =
-      step.zero_copy || !outlet.zero_copy();  // a wire with slots of its own copies by itself
+  // A wire with slots of its own copies by itself, unless it knows the memory.
+  const bool copies = !outlet.zero_copy() && !step.out->takes_added;
+  const bool as_it_lies = step.zero_copy || copies || is_direct(index);
   if (step.contiguous && as_it_lies) {
     const std::byte* source = at(step.source, part.offset);
     if (!outlet.send(source, part.bytes, plan_->tag)) return false;
@@ -92,7 +94,8 @@ bool Run::send(const Step& step, std::uint32_t chunk) noexcept {
 Run::Fused Run::lease_fused(const Step& step, std::uint32_t chunk) noexcept {
   if (step.fused_send == Step::kNone) return {};
   const Step& send = plan_->steps[step.fused_send];
-  if (!plan_->straight && !at_head(send.queue, step.fused_send, chunk)) return {};
+  if (is_direct(step.fused_send)) return {};
+  if (!straight_ && !at_head(send.queue, step.fused_send, chunk)) return {};
   Outlet& outlet = *send.out->outlet;
   const std::size_t bytes = chunk_of(step, chunk).bytes;
   std::byte* slot = outlet.lease(bytes);
@@ -111,12 +114,12 @@ void Run::commit_fused(const Step& step, std::size_t bytes) noexcept {
   const Step& send = plan_->steps[step.fused_send];
   send.out->outlet->commit(bytes, plan_->tag);
   ++send.out->sent;
-  if (plan_->straight) {
+  if (straight_) {
     done_[step.fused_send] = 1;
     return;
   }
   ++queues_[send.queue].issued;
-  finish(step.fused_send);
+  if (!counts(*send.out)) finish(step.fused_send);
 }
 
 bool Run::receive(std::uint32_t index, std::uint32_t chunk) noexcept {
@@ -139,7 +142,7 @@ bool Run::reduce(std::uint32_t index, std::uint32_t chunk) noexcept {
   const Step& step = plan_->steps[index];
   const Chunk part = chunk_of(step, chunk);
   const std::size_t peers = step.in.size();
-  if (!plan_->straight) {
+  if (!straight_) {
     for (const std::uint32_t q : step.in_queues) {
       if (!at_head(q, index, chunk)) return false;
     }
@@ -163,7 +166,7 @@ bool Run::reduce(std::uint32_t index, std::uint32_t chunk) noexcept {
                    });
   if (fused.slot != nullptr) commit_fused(step, part.bytes);
   for (Incoming* in : step.in) in->inlet->release();
-  if (plan_->straight) return true;
+  if (straight_) return true;
   for (const std::uint32_t q : step.in_queues) ++queues_[q].issued;
   finish(index);
   return true;

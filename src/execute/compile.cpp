@@ -39,6 +39,10 @@ class Compiler {
     place_scratch(program);
     for (int lane = 0; lane < parameters_.lanes; ++lane) compile_lane(program, lane);
     plan_->straight = is_straight();
+    for (Step& step : plan_->steps) {
+      step.may_go_direct = may_go_direct(step);
+      plan_->looks_at_memory |= step.may_go_direct;
+    }
     if (plan_->straight) {
       keep_order_of_fusions();
     } else {
@@ -345,6 +349,16 @@ class Compiler {
           step.out == nullptr || !step.out->outlet->zero_copy() || step.bytes <= kCopiedMessage;
       return step.chunks == 1 && copied;
     });
+  }
+
+  /// From or to the user's memory, if the wire has been told of that.
+  static bool may_go_direct(const Step& step) {
+    if (!step.contiguous || step.bytes <= kCopiedMessage) return false;
+    const auto kept = [](const Pieces& pieces) {  // across runs: scratch memory is never added
+      return !pieces.empty() && pieces.front().buffer != kScratchBuffer;
+    };
+    if (step.kind == StepKind::send) return step.out->takes_added && kept(step.source);
+    return step.kind == StepKind::receive && step.in.front()->takes_added && kept(step.target);
   }
 
   /// In a list of calls nobody asks whose turn it is: a fused send may not overtake another on its

@@ -34,7 +34,11 @@ std::vector<std::vector<int>> Connections::groups_of(int writer, std::span<const
 
 Outgoing& Connections::outgoing(const std::vector<int>& readers, int lane) {
   Outgoing& end = outgoing_[Key{world_.rank, readers, lane}];
-  if (!end.outlet) end.outlet = wire_to(readers.front()).open_outlet(readers, lane);
+  if (!end.outlet) {
+    Transport& wire = wire_to(readers.front());
+    end.outlet = wire.open_outlet(readers, lane);
+    end.takes_added = wire.takes_added();
+  }
   return end;
 }
 
@@ -42,6 +46,7 @@ Incoming& Connections::incoming(int writer, const std::vector<int>& readers, int
   const auto [entry, is_new] = incoming_.try_emplace(Key{writer, readers, lane});
   if (is_new) {
     entry->second.writer = writer;
+    entry->second.takes_added = wire_to(writer).takes_added();
     unopened_.fetch_add(1, std::memory_order_relaxed);  // nothing to publish yet
   }
   return entry->second;

@@ -15,7 +15,8 @@ namespace tutti {
 /// The writer's end, with what the executor counts at it.
 struct Outgoing {
   std::unique_ptr<Outlet> outlet;
-  std::uint64_t sent = 0;  // messages given to the outlet so far
+  std::uint64_t sent = 0;    // messages given to the outlet so far
+  bool takes_added = false;  // as its transport says
 };
 
 /// A reader's end. `inlet` is set by Connections::open_inlets().
@@ -23,6 +24,7 @@ struct Incoming {
   std::unique_ptr<Inlet> inlet;
   std::uint64_t expected = 0;  // messages announced with expect() so far
   int writer = -1;
+  bool takes_added = false;  // as its transport says
 };
 
 /// Used by one thread at a time.

@@ -47,7 +47,7 @@ void arrange_queues(Plan& plan, const std::vector<int>& rounds, int lag) {
     for (Incoming* in : step.in) step.in_queues.push_back(queue_of(plan, &Queue::in, in));
     if (!step.in_queues.empty()) step.queue = step.in_queues.front();
   }
-  if (plan.straight) return;  // runs in the program's own order
+  if (plan.straight && !plan.looks_at_memory) return;  // always runs in the program's own order
   std::vector<std::vector<std::uint32_t>> members(plan.queues.size());
   for (std::size_t s = 0; s < plan.steps.size(); ++s) {
     const Step& step = plan.steps[s];

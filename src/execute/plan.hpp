@@ -43,6 +43,7 @@ struct Step {
   StepKind kind;
   bool contiguous;              // one piece each of source and target
   bool zero_copy = false;       // send: the message goes from where it lies
+  bool may_go_direct = false;   // send, receive: from or to the user's memory, if the wire knows that
   bool target_is_dead = false;  // reduce, receive: once fused with the send, nobody reads the target
   reduce::Store store = reduce::Store::plain;
   std::uint32_t own_operand = 0;  // reduce: this rank's place among the operands
@@ -87,6 +88,8 @@ struct Plan {
   std::uint64_t turns = 0;    // chunks in all: (step, chunk) pairs
   /// Every message fits a slot and the program's own order is safe: steps run as a list of calls.
   bool straight = false;
+  /// Some messages go without a copy if the user's memory was added: a run looks at its buffers.
+  bool looks_at_memory = false;
   std::vector<Outgoing*>
       unslotted;        // outlets that may still be sending from our memory or theirs after the last step
   std::string summary;  // "ring over tcp, 2 lanes, 512 KiB chunks"

@@ -9,6 +9,7 @@ namespace tutti {
 void Run::reserve(const Plan& plan) {
   if (buffers_.size() < plan.buffers) buffers_.resize(plan.buffers);
   done_.reserve(plan.steps.size());
+  if (plan.looks_at_memory) direct_.reserve(plan.steps.size());
   queues_.reserve(plan.queues.size());
   std::size_t operands = 2;
   for (const Step& step : plan.steps) operands = std::max(operands, step.in.size() + 1);
@@ -21,7 +22,10 @@ void Run::start(Plan& plan, std::byte* scratch, std::span<std::byte* const> buff
   for (std::size_t i = 0; i < buffers.size(); ++i) buffers_[i + 1] = buffers[i];
   next_ = 0;
   done_.assign(plan.steps.size(), 0);
-  if (plan.straight) return;
+  any_direct_ = false;
+  if (plan.looks_at_memory) look_at_memory();
+  straight_ = plan.straight && !any_direct_;
+  if (straight_) return;
   turns_left_ = plan.turns;
   queues_.assign(plan.queues.size(), {});
   for (std::size_t q = 0; q < queues_.size(); ++q) {
@@ -30,8 +34,28 @@ void Run::start(Plan& plan, std::byte* scratch, std::span<std::byte* const> buff
   }
 }
 
+/// In a list of calls nobody waits until memory may be written again: with direct messages it is no list.
+void Run::look_at_memory() noexcept {
+  direct_.assign(plan_->steps.size(), false);
+  for (std::size_t s = 0; s < plan_->steps.size(); ++s) {
+    const Step& step = plan_->steps[s];
+    if (!step.may_go_direct) continue;
+    const bool direct = step.kind == StepKind::send
+                            ? step.out->outlet->takes(at(step.source, 0), step.bytes)
+                            : step.in.front()->inlet->places_at(at(step.target, 0), step.bytes);
+    direct_[s] = direct;
+    any_direct_ |= direct;
+  }
+}
+
+bool Run::is_expected(std::uint32_t index) const noexcept {
+  const Step& step = plan_->steps[index];
+  if (step.kind != StepKind::receive || !step.contiguous) return false;
+  return step.in.front()->inlet->places() || is_direct(index);
+}
+
 Progress Run::poll() noexcept {
-  return plan_->straight ? poll_straight() : poll_queues();
+  return straight_ ? poll_straight() : poll_queues();
 }
 
 Progress Run::poll_straight() noexcept {
@@ -41,7 +65,7 @@ Progress Run::poll_straight() noexcept {
     const Step& step = plan_->steps[next_];
     bool over = true;
     switch (step.kind) {
-      case StepKind::send: over = done_[next_] != 0 || send(step, 0); break;  // done: fused with its writer
+      case StepKind::send: over = done_[next_] != 0 || send(next_, 0); break;  // done: fused with its writer
       case StepKind::receive: over = receive(next_, 0); break;
       case StepKind::reduce: over = reduce(next_, 0); break;
       case StepKind::copy: copy(step, 0); break;
@@ -96,8 +120,8 @@ std::string Run::waiting_for() const {
   const auto note = [&](const Step& step) {
     for (const Incoming* in : step.in) ranks.push_back(in->writer);
   };
-  if (plan_->straight && next_ < plan_->steps.size()) note(plan_->steps[next_]);
-  for (std::size_t q = 0; !plan_->straight && q < queues_.size(); ++q) {
+  if (straight_ && next_ < plan_->steps.size()) note(plan_->steps[next_]);
+  for (std::size_t q = 0; !straight_ && q < queues_.size(); ++q) {
     const Queue& queue = plan_->queues[q];
     if (queue.in != nullptr && queues_[q].issued < queue.turns.size()) ranks.push_back(queue.in->writer);
   }
@@ -112,16 +136,16 @@ bool Run::advance_outlet(std::uint32_t q) noexcept {
   const Queue& queue = plan_->queues[q];
   QueueState& state = queues_[q];
   bool moved = false;
-  const bool zero_copy = queue.out->outlet->zero_copy();
+  const bool counted = counts(*queue.out);
   while (state.issued < queue.turns.size()) {
     const Turn turn = queue.turns[state.issued];
     const Step& step = plan_->steps[turn.step];
-    if (!ready(step, turn.chunk) || !send(step, turn.chunk)) break;
+    if (!ready(step, turn.chunk) || !send(turn.step, turn.chunk)) break;
     ++state.issued;
-    if (!zero_copy) finish(turn.step);
+    if (!counted) finish(turn.step);
     moved = true;
   }
-  if (!zero_copy) return moved;
+  if (!counted) return moved;
   const std::uint64_t over = queue.out->outlet->completed() - state.base;
   for (; state.completed < state.issued && state.completed < over; ++state.completed) {
     finish(queue.turns[state.completed].step);
@@ -133,7 +157,7 @@ bool Run::advance_outlet(std::uint32_t q) noexcept {
 bool Run::advance_inlet(std::uint32_t q) noexcept {
   const Queue& queue = plan_->queues[q];
   QueueState& state = queues_[q];
-  const bool places = queue.in->inlet->places();
+  const bool places = queue.in->inlet->places() || (any_direct_ && queue.in->takes_added);
   bool moved = places && count_placed(q);
   while (state.issued < queue.turns.size()) {
     const Turn turn = queue.turns[state.issued];
@@ -141,7 +165,7 @@ bool Run::advance_inlet(std::uint32_t q) noexcept {
     if (step.queue != q || !ready(step, turn.chunk)) break;  // another inlet leads this reduction
     if (step.kind == StepKind::reduce) {
       if (!reduce(turn.step, turn.chunk)) break;
-    } else if (places && step.contiguous) {
+    } else if (places && is_expected(turn.step)) {
       if (!expect(q, step, turn.chunk)) break;
     } else {
       if (!receive(turn.step, turn.chunk)) break;
@@ -160,8 +184,7 @@ bool Run::count_placed(std::uint32_t q) noexcept {
   bool moved = false;
   for (; state.acknowledged < placed && state.completed < state.issued; ++state.completed) {
     const std::uint32_t index = queue.turns[state.completed].step;
-    const Step& step = plan_->steps[index];
-    if (step.kind != StepKind::receive || !step.contiguous) continue;  // borrowed: counted when it was read
+    if (!is_expected(index)) continue;  // borrowed: counted when it was read
     ++state.acknowledged;
     finish(index);
     moved = true;

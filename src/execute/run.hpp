@@ -39,6 +39,14 @@ class Run {
     std::uint64_t acknowledged = 0;  // expected messages seen to be placed
   };
 
+  void look_at_memory() noexcept;
+  /// This step's messages go from where they lie, or to where they go.
+  [[nodiscard]] bool is_direct(std::uint32_t step) const noexcept { return any_direct_ && direct_[step]; }
+  /// The outlet says when it no longer needs our memory; else a message is over once it is sent.
+  [[nodiscard]] bool counts(const Outgoing& out) const noexcept {
+    return out.outlet->zero_copy() || (any_direct_ && out.takes_added);
+  }
+  [[nodiscard]] bool is_expected(std::uint32_t step) const noexcept;
   Progress poll_straight() noexcept;
   Progress poll_queues() noexcept;
   [[nodiscard]] bool flushed() const noexcept;
@@ -53,7 +61,7 @@ class Run {
   void finish(std::uint32_t step) noexcept;
 
   // One chunk of a step each; false: not now.
-  bool send(const Step& step, std::uint32_t chunk) noexcept;
+  bool send(std::uint32_t index, std::uint32_t chunk) noexcept;
   bool receive(std::uint32_t index, std::uint32_t chunk) noexcept;
   bool reduce(std::uint32_t index, std::uint32_t chunk) noexcept;
   void copy(const Step& step, std::uint32_t chunk) noexcept;
@@ -74,6 +82,9 @@ class Run {
   void for_each_stretch(const Step& step, Chunk chunk, const Body& body) const noexcept;
 
   Plan* plan_ = nullptr;
+  bool straight_ = false;     // as a list of calls
+  bool any_direct_ = false;   // of the steps
+  std::vector<bool> direct_;  // per step, if the plan looks at memory
   std::uint64_t turns_left_ = 0;
   std::uint32_t next_ = 0;           // straight: the step to go on with
   std::vector<std::byte*> buffers_;  // base pointers by buffer number

@@ -49,7 +49,8 @@ Service::Service(const World& world, std::vector<std::unique_ptr<Transport>> tra
       transports_(std::move(transports)),
       spin_ns_(world.oversubscribed ? kCrowdedSpinNs : world.settings.spin_us * 1000LL),
       bell_(make_bell()),
-      exchange_(world, pointers(transports_)) {
+      exchange_(world, pointers(transports_)),
+      known_memory_(exchange_.transports()) {
   exchange_.connect(deadline);
   for (const auto& transport : transports_) fds_.push_back({transport->wake_fd(), POLLIN, 0});
   nap_fds_ = fds_;
@@ -146,6 +147,7 @@ bool Service::finish_within(Operation& operation, Deadline end) {
   {
     const std::lock_guard guard(lock_);
     enter();
+    known_memory_.refresh();
     while ((last = poll(operation)) != Poll::over) {
       if (last == Poll::nothing) last = rest(operation);
       if (last == Poll::over || world_.failure->failed()) break;

@@ -20,6 +20,7 @@
 #include "base/clock.hpp"
 #include "base/handle.hpp"
 #include "onesided/exchange.hpp"
+#include "transport/known_memory.hpp"
 
 namespace tutti::onesided {
 
@@ -79,6 +80,7 @@ class Service {
 
   std::mutex lock_;  // guards what follows
   Exchange exchange_;
+  KnownMemory known_memory_;
   std::uint64_t calls_ = 0;
   bool armed_ = false;     // the thread sleeps, or is about to, with the transports armed
   bool finished_ = false;  // all have said farewell

@@ -65,9 +65,9 @@ class Outlet {
   /// Sends what was written into the leased slot, as the next message; `bytes` as leased.
   virtual void commit(std::size_t bytes, Tag tag) noexcept = 0;
 
-  /// Sends `bytes` (0 allowed, may exceed slot_bytes() only if zero_copy()) at `data` as the next message.
-  /// false: no room now, nothing was taken. After true, the memory must stay unchanged until completed() has
-  /// counted the message.
+  /// Sends `bytes` (0 allowed, may exceed slot_bytes() only if zero_copy() or where the transport
+  /// takes_added()) at `data` as the next message. false: no room now, nothing was taken. After true, the
+  /// memory must stay unchanged until completed() has counted the message.
   [[nodiscard]] virtual bool send(const std::byte* data, std::size_t bytes, Tag tag) noexcept = 0;
 
   /// How many messages (committed and sent, from the first one on) no longer need the caller's memory. A wire
@@ -83,6 +83,12 @@ class Outlet {
 
   /// send() takes the bytes from where they lie, without a copy and of any length.
   [[nodiscard]] bool zero_copy() const noexcept { return zero_copy_; }
+  /// send() would take these bytes from where they lie, and completed() count them when they are no longer
+  /// needed.
+  [[nodiscard]] virtual bool takes(const std::byte* data, std::size_t bytes) const noexcept {
+    (void)data, (void)bytes;
+    return zero_copy_;
+  }
 
   /// Large leased slots are best written by streaming stores now: the reader shares no cache with this core.
   /// Changes as ranks move among cores.
@@ -112,8 +118,14 @@ class Inlet {
 
   /// The wire writes messages straight to where the reader says: expect() is to be used for plain receives.
   [[nodiscard]] bool places() const noexcept { return places_; }
+  /// expect() is to be used for a plain receive of these bytes.
+  [[nodiscard]] virtual bool places_at(const std::byte* target, std::size_t bytes) const noexcept {
+    (void)target, (void)bytes;
+    return places_;
+  }
   /// Announces that the next message, of any length, goes to `target`. false: too many outstanding, ask
-  /// again. Not allowed between a borrow() that gave nullptr and its message's release(). Only if places().
+  /// again. Not allowed between a borrow() that gave nullptr and its message's release(). Only if places() or
+  /// where the transport takes_added().
   [[nodiscard]] virtual bool expect(std::byte* target, std::size_t bytes, Tag tag) noexcept {
     (void)target, (void)bytes, (void)tag;
     return false;
@@ -178,6 +190,10 @@ class Transport {
   /// They stay mapped until they are taken back; nothing may be on its way then. Throws what the device says.
   virtual void add_memory(std::byte* data, std::size_t bytes) { (void)data, (void)bytes; }
   virtual void remove_memory(std::byte* data, std::size_t bytes) noexcept { (void)data, (void)bytes; }
+  /// Its endpoints copy in general, but move messages of added memory from where they lie and to where they
+  /// go: Outlet::takes() and Inlet::places_at() say of which. What goes through lease() and borrow() is
+  /// copied even so.
+  [[nodiscard]] virtual bool takes_added() const noexcept { return false; }
 
   /// Lets peers write into this memory by themselves; what they have to know, under 1 KiB, empty: this wire
   /// does not. It stays mapped until it is concealed, by the same words; no peer may be writing then. Throws

@@ -105,11 +105,10 @@ def mpich(_):
         {**UCX, "MPIR_CVAR_CH4_NETMOD": "ucx", "MPIR_CVAR_NOLOCAL": "1"}))
 
 
-ZERO_COPY = {"TUTTI_VERBS_ZERO_COPY": "1"}
 PROGRAMS = {
     "perftest": bare_verbs,
     "tutti": lambda build: {**point_to_point(build), **tutti_reduces(build)},
-    "tutti, zero copy": lambda build: point_to_point(build, "--tutti-memory", **ZERO_COPY),
+    "tutti, zero copy": lambda build: point_to_point(build, "--tutti-memory"),
     "Open MPI 5.0": openmpi,
     "MPICH 5.0": mpich,
 }

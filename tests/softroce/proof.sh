@@ -53,7 +53,7 @@ collectives_of_4_hosts_1_rail() { on_hosts 4 1 once 1 all $middle; }
 collectives_of_4_hosts_2_rails() { on_hosts 4 2 once 2 all $small; }
 large_messages() { TUTTI_VERBS_QUEUE_PAIRS=2 on_hosts 2 2 once 1 all_reduce,alltoall $large; }
 zero_copy() {
-  TUTTI_VERBS_ZERO_COPY=1 TUTTI_VERBS_QUEUE_PAIRS=2 on_hosts 2 2 once 1 all_reduce,all_gather,alltoall,sendrecv --memory tutti \
+  TUTTI_VERBS_QUEUE_PAIRS=2 on_hosts 2 2 once 1 all_reduce,all_gather,alltoall,sendrecv --memory tutti \
     -b 64 -e 5M -f 40
 }
 

@@ -100,7 +100,8 @@ void Member::send(Outlet& outlet, std::span<const std::byte> data, Tag tag) {
   std::uint64_t messages = 0;
   const std::uint64_t before = outlet.completed();
   do {
-    const auto piece = data.first(outlet.zero_copy() ? data.size() : std::min(data.size(), kPieceBytes));
+    const bool whole = outlet.zero_copy() || transport->takes_added();
+    const auto piece = data.first(whole ? data.size() : std::min(data.size(), kPieceBytes));
     wait([&] { return outlet.send(piece.data(), piece.size(), tag); });
     data = data.subspan(piece.size());
     ++messages;
@@ -110,7 +111,7 @@ void Member::send(Outlet& outlet, std::span<const std::byte> data, Tag tag) {
 }
 
 void Member::receive(Inlet& inlet, std::span<std::byte> data, Tag tag) {
-  if (inlet.places()) {
+  if (inlet.places() || transport->takes_added()) {
     const std::uint64_t before = inlet.placed();
     wait([&] { return inlet.expect(data.data(), data.size(), tag); });
     wait([&] { return inlet.placed() > before; });

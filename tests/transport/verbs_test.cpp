@@ -36,7 +36,7 @@ void talk(Pair& pair) {
     ASSERT_EQ(std::memcmp(borrow(message.size(), i), message.data(), message.size()), 0);
     pair.inlet->release();
   }
-  if (!pair.inlet->places()) return;
+  if (!pair.transports[1]->takes_added()) return;
   std::vector<std::byte> source = big, target(big.size());
   pair.move(source, target, 7);
   EXPECT_TRUE(target == big);
@@ -87,6 +87,63 @@ TEST_F(Verbs, writes_registered_memory_straight_to_its_target) {
         std::equal(message.begin(), message.begin() + static_cast<std::ptrdiff_t>(offset), target.begin()));
     EXPECT_GT(largest, pair.outlet->slot_bytes()) << "it went through slots";
   }
+}
+
+/// What the devices are asked for a stream of short messages: requests, inline ones, completions.
+std::array<int, 3> cost_of_short_messages(bool zero_copy, bool registered) {
+  Pair pair({.zero_copy = zero_copy});
+  std::vector<std::byte> source = conformance::pattern(8000, 1);
+  if (registered) pair.transports[0]->add_memory(source.data(), source.size());
+  std::array<int, 3> cost{};
+  verbs_double::judge([&](std::uint32_t, const ibv_send_wr& request) {
+    ++cost[0];
+    cost[1] += (request.send_flags & IBV_SEND_INLINE) != 0 ? 1 : 0;
+    cost[2] += (request.send_flags & IBV_SEND_SIGNALED) != 0 ? 1 : 0;
+    return IBV_WC_SUCCESS;
+  });
+  for (Tag i = 0; i < 1000; ++i) {
+    const std::size_t bytes = i % 10 == 0 ? source.size() : 8;
+    EXPECT_TRUE(pair.until([&] { return pair.outlet->send(source.data(), bytes, i); }));
+    EXPECT_EQ(pair.outlet->completed(), i + 1) << "it waits for an acknowledgement";
+    EXPECT_TRUE(pair.until([&] { return pair.inlet->borrow(bytes, i) != nullptr; }));
+    pair.inlet->release();
+  }
+  verbs_double::judge(nullptr);
+  return cost;
+}
+
+TEST_F(Verbs, asks_no_more_of_the_device_for_short_messages_with_zero_copy) {
+  const auto slots = cost_of_short_messages(false, false);
+  EXPECT_EQ(cost_of_short_messages(true, false), slots);
+  EXPECT_EQ(cost_of_short_messages(true, true), slots);
+}
+
+// Its slots are full, so that it waits: the advert that comes meanwhile is used.
+TEST_F(Verbs, uses_an_advert_that_comes_while_a_message_waits_for_room) {
+  Pair pair({.zero_copy = true, .slots = 2});
+  const std::size_t slot = pair.outlet->slot_bytes();
+  std::vector<std::byte> source = conformance::pattern(slot, 1), target(slot);
+  pair.transports[0]->add_memory(source.data(), slot);
+  pair.transports[1]->add_memory(target.data(), slot);
+  const auto filler = conformance::pattern(slot, 2);
+  int fillers = 0;
+  ASSERT_TRUE(pair.until([&] { return pair.outlet->send(filler.data(), slot, 1); }));
+  for (fillers = 1; pair.outlet->send(filler.data(), slot, 1);) ++fillers;
+  ASSERT_TRUE(pair.outlet->send(source.data(), slot, 2));  // queued
+  std::size_t direct = 0;
+  verbs_double::judge([&](std::uint32_t, const ibv_send_wr& request) {
+    if (request.num_sge == 1 && request.sg_list->length == slot) ++direct;
+    return IBV_WC_SUCCESS;
+  });
+  std::vector<std::vector<std::byte>> sinks(static_cast<std::size_t>(fillers), std::vector<std::byte>(slot));
+  const auto placed = static_cast<std::uint64_t>(fillers + 1);
+  for (auto& sink : sinks) ASSERT_TRUE(pair.inlet->expect(sink.data(), slot, 1));
+  ASSERT_TRUE(pair.inlet->expect(target.data(), slot, 2));
+  ASSERT_TRUE(
+      pair.until([&] { return pair.inlet->placed() == placed && pair.outlet->completed() == placed; }));
+  EXPECT_EQ(direct, 1u);
+  EXPECT_TRUE(target == source);
+  verbs_double::judge(nullptr);
 }
 
 TEST_F(Verbs, fails_whole_and_leaks_nothing_whichever_call_fails) {

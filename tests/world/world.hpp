@@ -32,6 +32,7 @@ class TestWorld {
   /// Runs what was compiled; `buffers[r]`: rank r's, as Call counts them. Returns "" or what went wrong.
   [[nodiscard]] std::string run(const std::vector<std::vector<std::byte*>>& buffers);
 
+  [[nodiscard]] Transport& transport(int rank) { return *ranks_[static_cast<std::size_t>(rank)]->transport; }
   [[nodiscard]] LoopNetwork& network() { return network_; }
   [[nodiscard]] const Failure& failure(int rank) const {
     return ranks_[static_cast<std::size_t>(rank)]->failure;

@@ -79,9 +79,9 @@ void Connection::commit(std::size_t bytes, Tag tag) {
   launch(std::move(message));
 }
 
-bool Connection::send(const std::byte* data, std::size_t bytes, Tag tag) {
+bool Connection::send(const std::byte* data, std::size_t bytes, Tag tag, bool copies) {
   TUTTI_ASSERT(!lease_open_, key_.writer, bytes, tag);
-  TUTTI_ASSERT(wire_.options().zero_copy || bytes <= wire_.options().slot_bytes, bytes);
+  TUTTI_ASSERT(!copies || bytes <= wire_.options().slot_bytes, bytes);
   if (!room()) return false;
   Message message;
   message.tag = tag;
@@ -93,7 +93,7 @@ bool Connection::send(const std::byte* data, std::size_t bytes, Tag tag) {
     message.memory = scribbled(0);
   }
   launch(std::move(message));
-  if (!wire_.options().zero_copy) pick_up(sent_ - 1);
+  if (copies) pick_up(sent_ - 1);
   return true;
 }
 
@@ -228,7 +228,7 @@ void Connection::release(int rank) {
 
 bool Connection::expect(int rank, std::byte* target, std::size_t bytes, Tag tag) {
   Reader& expecting = reader(rank);
-  TUTTI_ASSERT(wire_.options().places && !expecting.asked, wire_.options().places, expecting.asked);
+  TUTTI_ASSERT((wire_.options().places || wire_.options().takes_added) && !expecting.asked, expecting.asked);
   if (broken_ || expecting.expected.size() >= wire_.options().outstanding_expects) return false;
   scribble(target, bytes);  // the wire may write there from now on: nobody may count on what was there
   expecting.expected.push_back({target, bytes, tag});

@@ -38,7 +38,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] bool writer_opened() const { return writer_open_; }
   [[nodiscard]] std::byte* lease(std::size_t bytes);
   void commit(std::size_t bytes, Tag tag);
-  [[nodiscard]] bool send(const std::byte* data, std::size_t bytes, Tag tag);
+  /// `copies`: picks it up at once.
+  [[nodiscard]] bool send(const std::byte* data, std::size_t bytes, Tag tag, bool copies);
   [[nodiscard]] std::uint64_t completed() const { return completed_; }
 
   // A reader's end; `reader` is its rank.

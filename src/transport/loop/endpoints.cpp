@@ -2,10 +2,12 @@
 
 namespace tutti::loop {
 
-LoopOutlet::LoopOutlet(Wire& wire, std::shared_ptr<Connection> connection)
+LoopOutlet::LoopOutlet(Wire& wire, std::shared_ptr<Connection> connection,
+                       std::shared_ptr<const AddedMemory> added)
     : Outlet(wire.options().slot_bytes, wire.options().zero_copy),
       wire_(wire),
-      connection_(std::move(connection)) {}
+      connection_(std::move(connection)),
+      added_(std::move(added)) {}
 
 LoopOutlet::~LoopOutlet() {
   const auto lock = wire_.lock();
@@ -25,7 +27,13 @@ void LoopOutlet::commit(std::size_t bytes, Tag tag) noexcept {
 
 bool LoopOutlet::send(const std::byte* data, std::size_t bytes, Tag tag) noexcept {
   const auto lock = wire_.lock();
-  return wire_.poll(connection_->key().writer) && connection_->send(data, bytes, tag);
+  const bool copies = !zero_copy() && !added_->covers(data, bytes);
+  return wire_.poll(connection_->key().writer) && connection_->send(data, bytes, tag, copies);
+}
+
+bool LoopOutlet::takes(const std::byte* data, std::size_t bytes) const noexcept {
+  const auto lock = wire_.lock();
+  return zero_copy() || added_->covers(data, bytes);
 }
 
 std::uint64_t LoopOutlet::completed() noexcept {
@@ -34,8 +42,13 @@ std::uint64_t LoopOutlet::completed() noexcept {
   return connection_->completed();
 }
 
-LoopInlet::LoopInlet(Wire& wire, std::shared_ptr<Connection> connection, int reader)
-    : Inlet(wire.options().places), wire_(wire), connection_(std::move(connection)), reader_(reader) {}
+LoopInlet::LoopInlet(Wire& wire, std::shared_ptr<Connection> connection,
+                     std::shared_ptr<const AddedMemory> added, int reader)
+    : Inlet(wire.options().places),
+      wire_(wire),
+      connection_(std::move(connection)),
+      added_(std::move(added)),
+      reader_(reader) {}
 
 LoopInlet::~LoopInlet() {
   const auto lock = wire_.lock();
@@ -51,6 +64,11 @@ const std::byte* LoopInlet::borrow(std::size_t bytes, Tag tag) noexcept {
 void LoopInlet::release() noexcept {
   const auto lock = wire_.lock();
   if (!wire_.dead(reader_)) connection_->release(reader_);
+}
+
+bool LoopInlet::places_at(const std::byte* target, std::size_t bytes) const noexcept {
+  const auto lock = wire_.lock();
+  return places() || added_->covers(target, bytes);
 }
 
 bool LoopInlet::expect(std::byte* target, std::size_t bytes, Tag tag) noexcept {

@@ -44,7 +44,7 @@ class LoopTransport final : public Transport {
     connection->open_writer(world_.failure);
     wire_.opened.notify_all();
     tell_if_dead(*connection);
-    return std::make_unique<LoopOutlet>(wire_, std::move(connection));
+    return std::make_unique<LoopOutlet>(wire_, std::move(connection), added_);
   }
   // One thread that drives all ranks must not wait here for what it would do next: then the ends meet when
   // both are there.
@@ -64,8 +64,18 @@ class LoopTransport final : public Transport {
       wire_.opened.wait_until(lock, std::min(deadline, Clock::now() + kGlance));
     }
     connection->open_reader(world_.rank, world_.failure);
-    return std::make_unique<LoopInlet>(wire_, std::move(connection), world_.rank);
+    return std::make_unique<LoopInlet>(wire_, std::move(connection), added_, world_.rank);
   }
+
+  void add_memory(std::byte* data, std::size_t bytes) override {
+    const auto lock = wire_.lock();
+    if (takes_added()) added_->add(data, bytes);
+  }
+  void remove_memory(std::byte* data, std::size_t bytes) noexcept override {
+    const auto lock = wire_.lock();
+    added_->remove(data, bytes);
+  }
+  [[nodiscard]] bool takes_added() const noexcept override { return wire_.options().takes_added; }
 
   // A rank may sleep while nothing is under way; the next thing that is scheduled wakes it, to move the
   // clock.
@@ -101,6 +111,7 @@ class LoopTransport final : public Transport {
 
   Wire& wire_;
   const World& world_;
+  const std::shared_ptr<AddedMemory> added_ = std::make_shared<AddedMemory>();
   const FileDescriptor wake_;
 };
 

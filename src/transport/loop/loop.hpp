@@ -34,6 +34,7 @@ struct LoopOptions {
   std::uint64_t max_delay_ns = 20'000;
   bool places = true;
   bool zero_copy = true;
+  bool takes_added = false;  // beside these: memory that was added goes as it lies
   bool multicasts = true;
   bool self_advancing = false;
   bool keep_trace = false;  // keep trace() as text, for a person

@@ -31,7 +31,7 @@ std::size_t batch_of(std::size_t ring, int slots) {
 
 VerbsInlet::VerbsInlet(std::shared_ptr<Station> station, Link link, FileDescriptor lifeline,
                        const EndDescription& offer, const Address& peer)
-    : Inlet(station->world().settings.verbs_zero_copy),
+    : Inlet(false),
       End(std::move(station), std::move(link), std::move(lifeline)),
       slot_bytes_(station_->world().settings.verbs_slot_bytes),
       walk_(ring_bytes(slot_bytes_, station_->world().settings.verbs_slots)),

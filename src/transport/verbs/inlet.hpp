@@ -22,6 +22,7 @@ class VerbsInlet final : public Inlet, private End {
 
   [[nodiscard]] const std::byte* borrow(std::size_t bytes, Tag tag) noexcept override;
   void release() noexcept override;
+  [[nodiscard]] bool places_at(const std::byte* target, std::size_t bytes) const noexcept override;
   [[nodiscard]] bool expect(std::byte* target, std::size_t bytes, Tag tag) noexcept override;
   [[nodiscard]] std::uint64_t placed() noexcept override { return placed_; }
 
@@ -56,7 +57,7 @@ class VerbsInlet final : public Inlet, private End {
   [[nodiscard]] bool place_parcel(Expected& front) noexcept;
   [[nodiscard]] bool stripes_are_here(const Expected& front) const noexcept;
   void advertise() noexcept;
-  [[nodiscard]] bool wants_advert(const Expected& message) noexcept;
+  [[nodiscard]] bool wants_advert(const Expected& message) const noexcept;
   [[nodiscard]] bool send_advert(std::uint64_t index) noexcept;
 
   const std::size_t slot_bytes_;

@@ -14,6 +14,11 @@ constexpr std::size_t kAdvertised = 8 << 10;
 
 }  // namespace
 
+bool VerbsInlet::places_at(const std::byte* target, std::size_t bytes) const noexcept {
+  return station_->takes_added() && bytes > kAdvertised &&
+         station_->registrations().find(target, bytes) != nullptr;
+}
+
 bool VerbsInlet::expect(std::byte* target, std::size_t bytes, Tag tag) noexcept {
   TUTTI_ASSERT(!asked_, bytes, tag);
   if (link_.broken() || expected_ - placed_ == kQueued) return false;
@@ -61,10 +66,8 @@ bool VerbsInlet::stripes_are_here(const Expected& front) const noexcept {
   return front.stripes >= stripes;
 }
 
-bool VerbsInlet::wants_advert(const Expected& message) noexcept {
-  if (message.bytes > slot_bytes_) return true;
-  return message.bytes > kAdvertised &&
-         station_->registrations().find(message.target, message.bytes) != nullptr;
+bool VerbsInlet::wants_advert(const Expected& message) const noexcept {
+  return message.bytes > slot_bytes_ || places_at(message.target, message.bytes);
 }
 
 void VerbsInlet::advertise() noexcept {

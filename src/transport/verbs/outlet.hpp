@@ -1,7 +1,7 @@
 // The writer's end of a connection.
 //
 // Messages go into the reader's ring (ring.hpp) as long as the reader has given back room. With zero copy,
-// those of registered memory go from there: to where the reader said in an advert, else into the ring.
+// long ones of registered memory go from there: to where the reader said in an advert, else into the ring.
 #pragma once
 
 #include <array>
@@ -28,6 +28,7 @@ class VerbsOutlet final : public Outlet, private End {
   void commit(std::size_t bytes, Tag tag) noexcept override;
   [[nodiscard]] bool send(const std::byte* data, std::size_t bytes, Tag tag) noexcept override;
   [[nodiscard]] std::uint64_t completed() noexcept override;
+  [[nodiscard]] bool takes(const std::byte* data, std::size_t bytes) const noexcept override;
   [[nodiscard]] std::unique_ptr<Reach> reach(const std::string& exposed) override;
 
  private:
@@ -41,7 +42,6 @@ class VerbsOutlet final : public Outlet, private End {
     Tag tag = 0;
     std::uint64_t number = 0;
     std::size_t moved = 0;
-    bool begun = false;
     bool registered = false;                         // else it is copied
     Keys keys{};                                     // of that memory
     Advert advert;                                   // address 0: into the ring
@@ -67,7 +67,7 @@ class VerbsOutlet final : public Outlet, private End {
   [[nodiscard]] Message& message(std::uint64_t index) noexcept { return messages_[index % kQueued]; }
   void push() noexcept;
   [[nodiscard]] bool advance(Message& message) noexcept;
-  [[nodiscard]] bool begin(Message& message) noexcept;
+  [[nodiscard]] bool choose_way(Message& message) noexcept;
   [[nodiscard]] bool advance_in_ring(Message& message) noexcept;
   [[nodiscard]] bool advance_directly(Message& message) noexcept;
   void post_round(Message& message, std::size_t bytes, unsigned width) noexcept;
@@ -93,7 +93,7 @@ class VerbsOutlet final : public Outlet, private End {
   std::array<std::uint64_t, kParcels> ends_{};  // by parcel: the position behind it
   RingWalk::Place leased_{0, 0};
 
-  std::uint64_t sent_ = 0;
+  std::uint64_t sent_ = 0, direct_ = 0;  // messages: all, and those from memory to memory
   std::array<Message, kQueued> messages_;
   std::uint64_t first_ = 0, unposted_ = 0, last_ = 0;   // of messages_: acknowledged, posted, queued before
   std::array<std::uint64_t, kAdverts> adverts_come_{};  // by their places: the message's number + 1

@@ -13,16 +13,20 @@ constexpr std::size_t kCopied = 8 << 10;
 
 }  // namespace
 
+bool VerbsOutlet::takes(const std::byte* data, std::size_t bytes) const noexcept {
+  return station_->takes_added() && bytes > kCopied && station_->registrations().find(data, bytes) != nullptr;
+}
+
 bool VerbsOutlet::send(const std::byte* data, std::size_t bytes, Tag tag) noexcept {
-  const bool copied = !zero_copy() || bytes <= kCopied;
-  if (copied && unposted_ == last_) {
+  const bool as_it_lies = takes(data, bytes);
+  if (!as_it_lies && bytes <= slot_bytes_ && unposted_ == last_) {
     std::byte* const slot = lease(bytes);
     if (slot == nullptr) return false;
     if (bytes > 0) std::memcpy(slot, data, bytes);
     commit(bytes, tag);
     return true;
   }
-  if (!zero_copy() || !flowing() || last_ - first_ == kQueued) {
+  if (!station_->takes_added() || !flowing() || last_ - first_ == kQueued) {
     refused_ = true;
     return false;
   }
@@ -32,6 +36,9 @@ bool VerbsOutlet::send(const std::byte* data, std::size_t bytes, Tag tag) noexce
   added.bytes = bytes;
   added.tag = tag;
   added.number = sent_++;
+  added.registered = as_it_lies;
+  if (as_it_lies) added.keys = local_keys(*station_->registrations().find(data, bytes));
+  for (unsigned i = 0; i < pairs(); ++i) added.posted[i] = pair(i).reaped();
   push();
   if (unposted_ != last_) station_->start(*this);
   return true;
@@ -52,27 +59,21 @@ void VerbsOutlet::sent() noexcept {
 
 /// true: all of it is posted.
 bool VerbsOutlet::advance(Message& message) noexcept {
-  if (!message.begun && !begin(message)) return false;
+  if (message.moved == 0 && !choose_way(message)) return false;
   return message.advert.address != 0 ? advance_directly(message) : advance_in_ring(message);
 }
 
-/// Decides which way it goes. false: not yet.
-bool VerbsOutlet::begin(Message& message) noexcept {
+/// Decides which way it goes: anew until something of it is posted, as an advert may come while it waits for
+/// room. false: not yet.
+bool VerbsOutlet::choose_way(Message& message) noexcept {
+  if (!message.registered) return true;
   const std::size_t place = message.number % kAdverts;
-  if (adverts_come_[place] == message.number + 1) {
-    std::memcpy(&message.advert, adverts_.data() + place * sizeof(Advert), sizeof(Advert));
-    message.begun = true;
-  }
-  const Registration* const memory =
-      message.bytes > kCopied ? station_->registrations().find(message.data, message.bytes) : nullptr;
-  message.registered = memory != nullptr;
-  if (memory != nullptr) message.keys = local_keys(*memory);
-  if (!message.registered || message.advert.bytes != message.bytes || message.advert.tag != message.tag)
-    message.advert.address = 0;  // the reader sees from the header what is wrong
   // A longer one than a slot is sure to have an advert.
-  message.begun = message.begun || !message.registered || message.bytes <= slot_bytes_;
-  for (unsigned i = 0; i < pairs(); ++i) message.posted[i] = pair(i).reaped();
-  return message.begun;
+  if (adverts_come_[place] != message.number + 1) return message.bytes <= slot_bytes_;
+  std::memcpy(&message.advert, adverts_.data() + place * sizeof(Advert), sizeof(Advert));
+  if (message.advert.bytes != message.bytes || message.advert.tag != message.tag)
+    message.advert.address = 0;  // the reader sees from the header what is wrong
+  return true;
 }
 
 bool VerbsOutlet::advance_in_ring(Message& message) noexcept {
@@ -107,6 +108,7 @@ bool VerbsOutlet::advance_directly(Message& message) noexcept {
     refused_ = false;
   }
   note_posted(message);
+  ++direct_;
   return true;
 }
 

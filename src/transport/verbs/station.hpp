@@ -44,6 +44,8 @@ class Station {
   /// Its device has said that it serves no more, and not yet that it does again.
   [[nodiscard]] bool is_down(std::size_t rail) const noexcept { return down_[rail]; }
   [[nodiscard]] std::span<const std::shared_ptr<Device>> devices() const noexcept { return devices_; }
+  /// Registered memory goes from where it lies.
+  [[nodiscard]] bool takes_added() const noexcept { return world_.settings.verbs_zero_copy; }
   [[nodiscard]] Registrations& registrations() noexcept { return registrations_; }
   [[nodiscard]] std::list<ExposedMemory>& exposed() noexcept { return exposed_; }
   [[nodiscard]] Watcher& watcher() noexcept { return watcher_; }

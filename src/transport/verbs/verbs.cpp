@@ -49,12 +49,14 @@ class VerbsTransport final : public Transport {
                                                   Deadline deadline) override;
 
   void add_memory(std::byte* data, std::size_t bytes) override {
-    if (!world_.settings.verbs_zero_copy && !exposes_) return;  // nobody would look for it
+    if (!takes_added() && !exposes_) return;  // nobody would look for it
     station_->registrations().add(station_->devices(), data, bytes);
   }
   void remove_memory(std::byte* data, std::size_t bytes) noexcept override {
     station_->registrations().remove(data, bytes);
   }
+
+  [[nodiscard]] bool takes_added() const noexcept override { return station_->takes_added(); }
 
   [[nodiscard]] std::string expose(std::byte* data, std::size_t bytes) override;
   void conceal(const std::string& exposed) noexcept override {
