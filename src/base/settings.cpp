@@ -300,6 +300,8 @@ const std::vector<SettingInfo>& setting_table() {
        "Move long messages of registered memory over RDMA from where they lie to where they go, without slots."},
       {"VERBS_FAILOVER", &S::verbs_failover, 0, 0, {},
        "Keep a queue pair on a second rail, if there is one, for when the first fails."},
+      {"VERBS_RELAXED_ORDERING", &S::verbs_relaxed_ordering, 0, 0, {"auto", "on", "off"},
+       "Register memory for data with relaxed ordering: auto: where the device takes it; on: fail where it does not."},
   };
   // clang-format on
   return table;

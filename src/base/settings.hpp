@@ -44,21 +44,22 @@ struct Settings {
   // One-sided.
   std::size_t put_direct_bytes = 32 << 10;  // TUTTI_PUT_DIRECT: above it, straight into the window; 0: never
   // RDMA.
-  std::string verbs_devices;                // TUTTI_VERBS_DEVICES: "mlx5_0:1", "=rxe0", "^mlx4"
-  int verbs_gid_index = -1;                 // TUTTI_VERBS_GID_INDEX; -1: chosen
-  int verbs_service_level = 0;              // TUTTI_VERBS_SERVICE_LEVEL
-  int verbs_traffic_class = 0;              // TUTTI_VERBS_TRAFFIC_CLASS
-  int verbs_pkey_index = 0;                 // TUTTI_VERBS_PKEY_INDEX
-  int verbs_timeout = 17;                   // TUTTI_VERBS_TIMEOUT: 4.096 us * 2^n
-  int verbs_retries = 6;                    // TUTTI_VERBS_RETRIES
-  int verbs_rnr_retries = 7;                // TUTTI_VERBS_RNR_RETRIES; 7: for ever
-  int verbs_rnr_timer = 12;                 // TUTTI_VERBS_RNR_TIMER: the device's code for a time
-  int verbs_queue_pairs = 1;                // TUTTI_VERBS_QUEUE_PAIRS: per connection
-  std::size_t verbs_inline_bytes = 220;     // TUTTI_VERBS_INLINE
-  std::size_t verbs_slot_bytes = 64 << 10;  // TUTTI_VERBS_SLOT
-  int verbs_slots = 8;                      // TUTTI_VERBS_SLOTS: per connection
-  bool verbs_zero_copy = true;              // TUTTI_VERBS_ZERO_COPY
-  bool verbs_failover = true;               // TUTTI_VERBS_FAILOVER
+  std::string verbs_devices;                    // TUTTI_VERBS_DEVICES: "mlx5_0:1", "=rxe0", "^mlx4"
+  int verbs_gid_index = -1;                     // TUTTI_VERBS_GID_INDEX; -1: chosen
+  int verbs_service_level = 0;                  // TUTTI_VERBS_SERVICE_LEVEL
+  int verbs_traffic_class = 0;                  // TUTTI_VERBS_TRAFFIC_CLASS
+  int verbs_pkey_index = 0;                     // TUTTI_VERBS_PKEY_INDEX
+  int verbs_timeout = 17;                       // TUTTI_VERBS_TIMEOUT: 4.096 us * 2^n
+  int verbs_retries = 6;                        // TUTTI_VERBS_RETRIES
+  int verbs_rnr_retries = 7;                    // TUTTI_VERBS_RNR_RETRIES; 7: for ever
+  int verbs_rnr_timer = 12;                     // TUTTI_VERBS_RNR_TIMER: the device's code for a time
+  int verbs_queue_pairs = 1;                    // TUTTI_VERBS_QUEUE_PAIRS: per connection
+  std::size_t verbs_inline_bytes = 220;         // TUTTI_VERBS_INLINE
+  std::size_t verbs_slot_bytes = 64 << 10;      // TUTTI_VERBS_SLOT
+  int verbs_slots = 8;                          // TUTTI_VERBS_SLOTS: per connection
+  bool verbs_zero_copy = true;                  // TUTTI_VERBS_ZERO_COPY
+  bool verbs_failover = true;                   // TUTTI_VERBS_FAILOVER
+  std::string verbs_relaxed_ordering = "auto";  // TUTTI_VERBS_RELAXED_ORDERING: "auto", "on" or "off"
 
   /// Defaults, then the configuration file (TUTTI_CONFIG_FILE or ~/.config/tutti.conf, lines NAME=VALUE with
   /// # comments), then TUTTI_* of the environment. Throws invalid_argument naming the variable, its value and

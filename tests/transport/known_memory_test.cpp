@@ -68,7 +68,7 @@ TEST_F(KnownMemoryTest, goes_by_copies_where_a_device_refuses_it) {
   std::byte* const memory = allocations.add(pages());
   verbs_double::fail_call(0);
   known.refresh();
-  EXPECT_EQ(verbs_double::failed_call(), "ibv_reg_mr");
+  EXPECT_EQ(verbs_double::failed_call(), "ibv_reg_mr_iova2");
   verbs_double::fail_call(-1);
   EXPECT_FALSE(pair.outlet->takes(memory, kBytes));
   std::vector<std::byte> target(kBytes);

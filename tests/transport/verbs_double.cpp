@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "transport/verbs_fabric.hpp"
@@ -142,16 +143,40 @@ int dealloc_pd(ibv_pd* domain) {
   return 0;
 }
 
-ibv_mr* reg_mr(ibv_pd* domain, void* address, std::size_t bytes, int access) {
-  Fabric& f = fabric();
-  const std::lock_guard guard(f.lock);
-  if (f.fails("ibv_reg_mr", ENOMEM)) return nullptr;
+ibv_mr* add_region(Fabric& f, ibv_pd* domain, void* address, std::size_t bytes, int access) {
   auto region = std::make_unique<ibv_mr>();
   *region = {domain->context, domain, address, bytes, 0, f.next_number, f.next_number};
   ibv_mr* const key = region.get();
   f.keys[f.next_number++] = {key, access};
   f.regions[key] = std::move(region);
   return key;
+}
+
+ibv_mr* reg_mr(ibv_pd* domain, void* address, std::size_t bytes, int access) {
+  Fabric& f = fabric();
+  const std::lock_guard guard(f.lock);
+  if (f.fails("ibv_reg_mr", ENOMEM)) return nullptr;
+  return add_region(f, domain, address, bytes, access);
+}
+
+ibv_mr* reg_mr_iova2(ibv_pd* domain, void* address, std::size_t bytes, std::uint64_t, unsigned access) {
+  Fabric& f = fabric();
+  const std::lock_guard guard(f.lock);
+  if (f.fails("ibv_reg_mr_iova2", ENOMEM)) return nullptr;
+  if (!f.options.relaxes) return errno = EOPNOTSUPP, nullptr;
+  return add_region(f, domain, address, bytes, static_cast<int>(access));
+}
+
+/// Any file that is long enough passes for a dma-buf; who reads the memory has it mapped at `iova`.
+ibv_mr* reg_dmabuf_mr(ibv_pd* domain, std::uint64_t offset, std::size_t bytes, std::uint64_t iova, int fd,
+                      int access) {
+  Fabric& f = fabric();
+  const std::lock_guard guard(f.lock);
+  if (f.fails("ibv_reg_dmabuf_mr", ENOMEM)) return nullptr;
+  struct stat file {};
+  if (::fstat(fd, &file) != 0) return nullptr;
+  if (offset + bytes > static_cast<std::uint64_t>(file.st_size)) return errno = EINVAL, nullptr;
+  return add_region(f, domain, reinterpret_cast<void*>(iova), bytes, access);
 }
 
 int dereg_mr(ibv_mr* region) {
@@ -343,6 +368,8 @@ const verbs::Table& table() {
                                          alloc_pd,
                                          dealloc_pd,
                                          reg_mr,
+                                         reg_mr_iova2,
+                                         reg_dmabuf_mr,
                                          dereg_mr,
                                          create_comp_channel,
                                          destroy_comp_channel,

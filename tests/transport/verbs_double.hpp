@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "transport/verbs/table.hpp"
 
@@ -17,6 +18,7 @@ struct Options {
   int devices = 1;
   /// Requests are carried out by a thread of the fabric's own, some time after they were posted.
   bool delayed = false;
+  bool relaxes = true;  // devices take relaxed ordering
 };
 
 /// Sets up a fresh fabric; everything of the one before must be gone.
@@ -60,6 +62,9 @@ void mend_rail();
 
 /// Every context reports it.
 void raise(ibv_event_type type, int port = 1);
+
+/// The access flags of the regions that live, in the order in which they were registered.
+[[nodiscard]] std::vector<int> accesses();
 
 /// Objects that were made and not destroyed: contexts, domains, regions, channels, queues, pairs.
 [[nodiscard]] std::size_t living();

@@ -350,6 +350,13 @@ void raise(ibv_event_type type, int port) {
   for (auto& [key, context] : fabric().contexts) fabric().raise(*context, type, port);
 }
 
+std::vector<int> accesses() {
+  const Fabric& f = fabric();
+  std::vector<int> result;
+  for (const auto& [key, region] : f.keys) result.push_back(region.second);
+  return result;
+}
+
 std::size_t living() {
   const Fabric& f = fabric();
   return f.contexts.size() + f.domains.size() + f.regions.size() + f.channels.size() + f.queues.size() +

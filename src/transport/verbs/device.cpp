@@ -114,11 +114,22 @@ void survey_port(Survey& survey, const std::shared_ptr<Device>& device, int numb
   survey.rails.push_back(std::move(rail));
 }
 
+Relaxing relaxing_of(const Settings& settings, const Table& table) {
+  const std::string& wanted = settings.verbs_relaxed_ordering;
+  if (wanted == "off") return Relaxing::never;
+  if (table.reg_mr_iova2 != nullptr) return wanted == "on" ? Relaxing::always : Relaxing::where_possible;
+  if (wanted == "on")
+    fail(Code::invalid_argument,
+         "TUTTI_VERBS_RELAXED_ORDERING=on: libibverbs has no ibv_reg_mr_iova2: it takes rdma-core 28 or "
+         "later");
+  return Relaxing::never;
+}
+
 void survey_device(Survey& survey, const Table& table, ibv_device* found) {
   const char* const known_as = table.get_device_name(found);
   const std::string name = known_as == nullptr ? "a device without a name" : known_as;
   try {
-    const auto device = std::make_shared<Device>(table, found);
+    const auto device = std::make_shared<Device>(table, found, relaxing_of(survey.settings, table));
     for (int port = 1; port <= device->attributes().phys_port_cnt; ++port) survey_port(survey, device, port);
   } catch (const Error& error) {
     if (error.code() == Code::invalid_argument) throw;  // the setting, not the device
@@ -128,9 +139,10 @@ void survey_device(Survey& survey, const Table& table, ibv_device* found) {
 
 }  // namespace
 
-Device::Device(const Table& table, ibv_device* device)
+Device::Device(const Table& table, ibv_device* device, Relaxing relaxing)
     : table_(table),
       name_(table.get_device_name(device)),
+      relaxing_(relaxing),
       context_(owned(table, table.open_device(device), "ibv_open_device of " + name_)),
       attributes_(query(table, context_.get(), name_)),
       domain_(owned(table, table.alloc_pd(context_.get()), "ibv_alloc_pd on " + name_)),
@@ -138,9 +150,9 @@ Device::Device(const Table& table, ibv_device* device)
   make_non_blocking(context_->async_fd);
 }
 
-Region Device::reg(std::byte* memory, std::size_t bytes, int access) const {
-  return owned(table_, table_.reg_mr(domain_.get(), memory, bytes, access),
-               fmt::format("ibv_reg_mr of {} bytes on {}", bytes, name_));
+void Device::relax_no_more() noexcept {
+  relaxing_ = Relaxing::never;
+  TUTTI_LOG(info, "verbs: {} does not know relaxed ordering", name_);
 }
 
 std::vector<ibv_async_event> Device::events() noexcept {

@@ -15,10 +15,13 @@
 
 namespace tutti::verbs {
 
+/// Whether memory is registered with relaxed ordering, where that is safe (registration.hpp).
+enum class Relaxing { never, where_possible, always };
+
 class Device {
  public:
   /// Throws what ibv_open_device or ibv_alloc_pd say.
-  Device(const Table& table, ibv_device* device);
+  Device(const Table& table, ibv_device* device, Relaxing relaxing = Relaxing::never);
 
   [[nodiscard]] const Table& table() const noexcept { return table_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -27,14 +30,16 @@ class Device {
   [[nodiscard]] const ibv_device_attr& attributes() const noexcept { return attributes_; }
   [[nodiscard]] Completions& completions() noexcept { return completions_; }
 
-  /// Registers memory; throws what ibv_reg_mr says.
-  [[nodiscard]] Region reg(std::byte* memory, std::size_t bytes, int access) const;
+  [[nodiscard]] Relaxing relaxing() const noexcept { return relaxing_; }
+  /// It does not know relaxed ordering.
+  void relax_no_more() noexcept;
   /// What the device has reported since the last call.
   [[nodiscard]] std::vector<ibv_async_event> events() noexcept;
 
  private:
   const Table& table_;
   std::string name_;
+  Relaxing relaxing_;
   Context context_;
   ibv_device_attr attributes_{};
   ProtectionDomain domain_;

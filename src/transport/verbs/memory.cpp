@@ -18,14 +18,13 @@ Mapping fresh_pages(std::size_t bytes, const std::string& what) {
 
 }  // namespace
 
-PinnedMemory::PinnedMemory(std::span<const std::shared_ptr<Device>> devices, std::size_t bytes, int access,
+PinnedMemory::PinnedMemory(std::span<const std::shared_ptr<Device>> devices, std::size_t bytes, Use use,
                            const std::string& what)
-    : mapping_(fresh_pages(bytes, what)), registration_(devices, mapping_.data(), mapping_.bytes(), access) {}
+    : mapping_(fresh_pages(bytes, what)), registration_(devices, {mapping_.data(), mapping_.bytes()}, use) {}
 
-Registration::Registration(std::span<const std::shared_ptr<Device>> devices, std::byte* memory,
-                           std::size_t bytes, int access)
-    : begin_(memory), end_(memory + bytes) {
-  for (const auto& device : devices) parts_.push_back({device, device->reg(memory, bytes, access)});
+Registration::Registration(std::span<const std::shared_ptr<Device>> devices, const Range& range, Use use)
+    : begin_(range.data), end_(range.data + range.bytes) {
+  for (const auto& device : devices) parts_.push_back({device, register_memory(*device, range, use)});
 }
 
 const ibv_mr* Registration::region(const Device& device) const noexcept {

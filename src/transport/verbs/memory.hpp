@@ -8,16 +8,15 @@
 #include <vector>
 
 #include "base/handle.hpp"
-#include "transport/verbs/device.hpp"
+#include "transport/verbs/registration.hpp"
 
 namespace tutti::verbs {
 
 /// A range registered with several devices. Its owner keeps it mapped.
 class Registration {
  public:
-  /// Throws what ibv_reg_mr says.
-  Registration(std::span<const std::shared_ptr<Device>> devices, std::byte* memory, std::size_t bytes,
-               int access);
+  /// Throws what register_memory() says.
+  Registration(std::span<const std::shared_ptr<Device>> devices, const Range& range, Use use);
   [[nodiscard]] bool covers(const std::byte* data, std::size_t bytes) const noexcept {
     return data >= begin_ && data + bytes <= end_;
   }
@@ -41,7 +40,7 @@ class Registration {
 class PinnedMemory {
  public:
   /// Throws system_error; `what` for its sentence, "the ring towards rank 3".
-  PinnedMemory(std::span<const std::shared_ptr<Device>> devices, std::size_t bytes, int access,
+  PinnedMemory(std::span<const std::shared_ptr<Device>> devices, std::size_t bytes, Use use,
                const std::string& what);
   [[nodiscard]] std::byte* data() const noexcept { return mapping_.data(); }
   [[nodiscard]] std::size_t bytes() const noexcept { return mapping_.bytes(); }
@@ -61,8 +60,8 @@ struct ExposedMemory {
 /// What is registered. Explicit only: a range stays until it is taken back.
 class Registrations {
  public:
-  void add(std::span<const std::shared_ptr<Device>> devices, std::byte* memory, std::size_t bytes) {
-    known_.emplace_back(devices, memory, bytes, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
+  void add(std::span<const std::shared_ptr<Device>> devices, const Range& range) {
+    known_.emplace_back(devices, range, Use::data);
   }
   void remove(const std::byte* memory, std::size_t bytes) noexcept;
   /// nullptr: not all of it is registered.

@@ -50,10 +50,10 @@ VerbsOutlet::VerbsOutlet(std::shared_ptr<Station> station, Link link, FileDescri
       slot_bytes_(slot_bytes()),
       width_(static_cast<unsigned>(station_->world().settings.verbs_queue_pairs)),
       staging_(devices_of(*station_, spread(rails, station_->world().settings)),
-               ring_bytes(slot_bytes_, station_->world().settings.verbs_slots), IBV_ACCESS_LOCAL_WRITE,
+               ring_bytes(slot_bytes_, station_->world().settings.verbs_slots), Use::source,
                "the slots towards " + link_.peer_text()),
       adverts_(devices_of(*station_, spread(rails, station_->world().settings)), kAdverts * sizeof(Advert),
-               IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE, "the adverts of " + link_.peer_text()),
+               Use::mailbox, "the adverts of " + link_.peer_text()),
       walk_(ring_bytes(slot_bytes_, station_->world().settings.verbs_slots)) {
   const World& world = station_->world();
   offer_.communicator = world.communicator;

@@ -16,7 +16,7 @@ constexpr std::size_t kMostAtOnce = 1 << 20;
 }  // namespace
 
 std::string expose_memory(Station& station, std::byte* data, std::size_t bytes) {
-  Registration memory(station.devices(), data, bytes, IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
+  Registration memory(station.devices(), {data, bytes}, Use::window);
   std::string words = fmt::format("{:x}", reinterpret_cast<std::uintptr_t>(data));
   for (const Rail& rail : station.rails()) words += fmt::format(" {:x}", memory.region(*rail.device)->rkey);
   station.exposed().push_back({words, std::move(memory)});

@@ -24,6 +24,12 @@ void find(void* library, const char* name, Function*& function) {
     fail(Code::system_error, "{} has no {}: it is too old; install rdma-core 17 or later", kLibrary, name);
 }
 
+/// What only newer ones have; nullptr: this one is older.
+template <typename Function>
+void find_if_there(void* library, const char* name, Function*& function) {
+  function = reinterpret_cast<Function*>(::dlsym(library, name));
+}
+
 // What the header's inline functions would do, with the library's own functions found at run time.
 int (*old_query_port)(ibv_context*, std::uint8_t, _compat_ibv_port_attr*) = nullptr;
 ssize_t (*sized_query_gid_table)(ibv_context*, ibv_gid_entry*, std::size_t, std::uint32_t,
@@ -73,14 +79,15 @@ Table load() {
   find(library, "ibv_query_port", old_query_port);
   table.query_port = query_port;
   find(library, "ibv_query_gid", table.query_gid);
-  sized_query_gid_table =
-      reinterpret_cast<decltype(sized_query_gid_table)>(::dlsym(library, "_ibv_query_gid_table"));
+  find_if_there(library, "_ibv_query_gid_table", sized_query_gid_table);
   table.query_gid_table = sized_query_gid_table == nullptr ? nullptr : query_gid_table;
   find(library, "ibv_get_async_event", table.get_async_event);
   find(library, "ibv_ack_async_event", table.ack_async_event);
   find(library, "ibv_alloc_pd", table.alloc_pd);
   find(library, "ibv_dealloc_pd", table.dealloc_pd);
   find(library, "ibv_reg_mr", table.reg_mr);
+  find_if_there(library, "ibv_reg_mr_iova2", table.reg_mr_iova2);
+  find_if_there(library, "ibv_reg_dmabuf_mr", table.reg_dmabuf_mr);
   find(library, "ibv_dereg_mr", table.dereg_mr);
   find(library, "ibv_create_comp_channel", table.create_comp_channel);
   find(library, "ibv_destroy_comp_channel", table.destroy_comp_channel);

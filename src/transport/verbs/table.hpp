@@ -33,6 +33,12 @@ struct Table {
   ibv_pd* (*alloc_pd)(ibv_context* context);
   int (*dealloc_pd)(ibv_pd* domain);
   ibv_mr* (*reg_mr)(ibv_pd* domain, void* address, std::size_t bytes, int access);
+  /// With optional access flags. nullptr: an old libibverbs.
+  ibv_mr* (*reg_mr_iova2)(ibv_pd* domain, void* address, std::size_t bytes, std::uint64_t iova,
+                          unsigned access);
+  /// nullptr: an old libibverbs.
+  ibv_mr* (*reg_dmabuf_mr)(ibv_pd* domain, std::uint64_t offset, std::size_t bytes, std::uint64_t iova,
+                           int fd, int access);
   int (*dereg_mr)(ibv_mr* region);
   // Completions.
   ibv_comp_channel* (*create_comp_channel)(ibv_context* context);

@@ -50,7 +50,7 @@ class VerbsTransport final : public Transport {
 
   void add_memory(std::byte* data, std::size_t bytes) override {
     if (!takes_added() && !exposes_) return;  // nobody would look for it
-    station_->registrations().add(station_->devices(), data, bytes);
+    station_->registrations().add(station_->devices(), {data, bytes});
   }
   void remove_memory(std::byte* data, std::size_t bytes) noexcept override {
     station_->registrations().remove(data, bytes);
