@@ -34,6 +34,19 @@ std::unique_ptr<Transport> verbs_if_there_is_any(const World& world) {
   }
 }
 
+/// Those of the machine, and of its RDMA devices if there are any.
+Costs costs_here(const Settings& settings, const std::vector<std::unique_ptr<Transport>>& transports) {
+  Costs costs = machine_costs(settings);
+  for (const auto& transport : transports) {
+    if (transport->name() != "verbs") continue;
+    const Transport::LinkSpeed link = transport->link_speed();
+    costs.rdma = rdma_cost(costs, link.bytes_per_ns, link.software);
+    TUTTI_LOG(debug, "RDMA is priced at {:.0f} ns a message, {:.0f} ns until it is there, {:.3g} ns a byte",
+              costs.rdma.overhead_ns, costs.rdma.latency_ns, costs.rdma.ns_per_byte);
+  }
+  return costs;
+}
+
 /// What a split's rank gives.
 struct Vote {
   int color, key;
@@ -89,7 +102,7 @@ std::unique_ptr<Communicator> Communicator::create(const UniqueId& id, int size,
   ControlListener listener(made->world_.settings);
   RankInfo info = made->describe();
   info.control_address = listener.address();
-  if (rank == 0) info.costs = tutti::to_text(machine_costs(made->world_.settings));
+  if (rank == 0) info.costs = tutti::to_text(costs_here(made->world_.settings, made->transports_));
   made->assemble(join(id, rank, size, tutti::to_text(info), made->world_.settings), std::move(listener));
   return made;
 }
@@ -202,6 +215,8 @@ void Communicator::describe_situation(const std::vector<RankInfo>& infos) {
   if (!ground.shared_memory) {  // every rank for itself: no use in grouping by host
     for (int r = 0; r < size(); ++r) ground.host_of[static_cast<std::size_t>(r)] = r;
   }
+  ground.rdma = std::any_of(transports_.begin(), transports_.end(),
+                            [](const auto& transport) { return transport->name() == "verbs"; });
   ground.costs = costs_from_text(infos.front().costs);
   const int hosts = *std::max_element(world_.host_of.begin(), world_.host_of.end()) + 1;
   for (int host = 0; host < hosts; ++host) {

@@ -18,6 +18,7 @@ struct WireCost {
 struct Costs {
   WireCost shared_memory{100, 100, 0.025};
   WireCost tcp{4'000, 1'500, 0.16};
+  WireCost rdma{2'000, 400, 0.08};   // set by rdma_cost()
   double reduce_ns_per_byte = 0.03;  // two inputs in the cache, per byte of result
   double wake_ns = 5'000;            // where ranks outnumber cores: until a sleeper runs
   double memory_ns_per_byte = 0.06;  // more, per byte, once the data leave the cache
@@ -29,6 +30,10 @@ struct Costs {
 [[nodiscard]] Costs machine_costs(const Settings& settings);
 /// Measures now: two threads exchange cache lines, bytes over loopback TCP, and copies.
 [[nodiscard]] Costs measure_costs();
+
+/// What RDMA costs on this machine. `bytes_per_ns`: of the link that one connection uses, 0: unknown.
+/// `software`: the devices are made of the kernel's network stack, and cost what TCP costs.
+[[nodiscard]] WireCost rdma_cost(const Costs& costs, double bytes_per_ns, bool software);
 
 [[nodiscard]] std::string to_text(const Costs& costs);
 /// Throws internal_error for a text that to_text() did not make.

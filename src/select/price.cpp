@@ -65,8 +65,11 @@ class Clocks {
     return ground_.shared_memory && ground_.host_of[a] == ground_.host_of[static_cast<std::size_t>(b)];
   }
   [[nodiscard]] const WireCost& wire(std::size_t a, int b) const {
-    return local(a, b) ? ground_.costs.shared_memory : ground_.costs.tcp;
+    if (local(a, b)) return ground_.costs.shared_memory;
+    return ground_.rdma ? ground_.costs.rdma : ground_.costs.tcp;
   }
+  /// Messages come into memory that a reduction can read: no processor time goes into that.
+  [[nodiscard]] bool lies_there(std::size_t a, int b) const { return ground_.rdma || local(a, b); }
   [[nodiscard]] double latency(const WireCost& wire) const {
     return wire.latency_ns + (ground_.ranks_per_core > 1 ? ground_.costs.wake_ns : 0);
   }
@@ -111,7 +114,7 @@ class Clocks {
       now_[rank] = std::max(now_[rank], flight.first);
       last = std::max(last, flight.last);
       const double per_byte =
-          reduces ? ground_.costs.reduce_ns_per_byte + (local(rank, peer) ? 0 : cost.ns_per_byte)
+          reduces ? ground_.costs.reduce_ns_per_byte + (lies_there(rank, peer) ? 0 : cost.ns_per_byte)
                   : cost.ns_per_byte;
       ns += cost.overhead_ns + bytes * per_byte;
     }

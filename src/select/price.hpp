@@ -23,6 +23,7 @@ struct Ground {
   bool shared_memory = true;  // ranks of one host have it
   double ranks_per_core = 1;  // at least 1
   Costs costs;
+  bool rdma = false;  // joins hosts; else TCP does
 };
 
 /// Nanoseconds until the last rank is done.

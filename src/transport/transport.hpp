@@ -177,6 +177,13 @@ class Transport {
   /// rank.
   [[nodiscard]] virtual std::size_t slot_bytes() const = 0;
 
+  /// What its devices say of the link that one connection uses.
+  struct LinkSpeed {
+    double bytes_per_ns = 0;  // 0: unknown
+    bool software = false;    // made of the kernel's network stack
+  };
+  [[nodiscard]] virtual LinkSpeed link_speed() const noexcept { return {}; }
+
   /// Opens the writer's end of connection (this rank, readers, lane). Never waits for a reader's own calls.
   /// Each (readers, lane) is opened once; connections with different readers are different connections.
   [[nodiscard]] virtual std::unique_ptr<Outlet> open_outlet(std::span<const int> readers, int lane) = 0;

@@ -153,12 +153,45 @@ TEST(Costs, survive_a_round_trip) {
   Costs costs;
   costs.shared_memory = {1.5, 2.25, 0.1};
   costs.tcp.ns_per_byte = 1.0 / 3;
+  costs.rdma.latency_ns = 777;
   costs.cached_bytes = 12345;
   const Costs read = costs_from_text(to_text(costs));
   EXPECT_EQ(read.shared_memory.latency_ns, 1.5);
   EXPECT_EQ(read.tcp.ns_per_byte, 1.0 / 3);
+  EXPECT_EQ(read.rdma.latency_ns, 777);
   EXPECT_EQ(read.cached_bytes, 12345);
   expect_equal(read, costs);
+}
+
+TEST(Costs, of_rdma_follow_the_link_the_copy_and_what_the_device_is_made_of) {
+  Costs costs;
+  costs.shared_memory.ns_per_byte = 0.05;
+  EXPECT_EQ(rdma_cost(costs, 12.5, false).ns_per_byte, 0.08);
+  EXPECT_EQ(rdma_cost(costs, 50, false).ns_per_byte, 0.05) << "the copy into the slot is slower";
+  EXPECT_EQ(rdma_cost(costs, 0, false).ns_per_byte, Costs{}.rdma.ns_per_byte);
+  EXPECT_LT(rdma_cost(costs, 12.5, false).latency_ns, costs.tcp.latency_ns);
+  costs.tcp.latency_ns = 1234;
+  EXPECT_EQ(rdma_cost(costs, 12.5, true).latency_ns, 1234);
+}
+
+TEST(Price, is_that_of_the_wire_between_the_hosts) {
+  const Shape shape{4, 0, {0, 0, 1, 1}};
+  for (const Algorithm& algorithm : algorithms()) {
+    if (!algorithm.applies(shape)) continue;
+    const std::vector<Program> programs = make_programs(algorithm, shape);
+    const Bid bid{programs, 1024, 64 << 10, algorithm.pipelines};
+    Ground ground;
+    ground.host_of = shape.host_of;
+    const double over_tcp = price(bid, ground);
+    ground.costs.rdma = {1, 1, 0.001};
+    EXPECT_EQ(price(bid, ground), over_tcp) << "RDMA is not used";
+    ground.rdma = true;
+    EXPECT_LT(price(bid, ground), over_tcp) << name_of(algorithm.collective) << " " << algorithm.name;
+    ground.host_of = {0, 0, 0, 0};
+    const double within = price(bid, ground);
+    ground.costs.rdma.latency_ns = 1e6;
+    EXPECT_EQ(price(bid, ground), within) << "no message leaves the host";
+  }
 }
 
 TEST(Costs, refuse_other_texts) {

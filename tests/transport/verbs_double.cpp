@@ -90,6 +90,8 @@ int query_port(ibv_context*, std::uint8_t port, ibv_port_attr* attributes) {
   attributes->active_mtu = IBV_MTU_1024;
   attributes->link_layer = IBV_LINK_LAYER_ETHERNET;
   attributes->gid_tbl_len = kGids;
+  attributes->active_speed = 32;  // EDR
+  attributes->active_width = 2;   // 4X
   return 0;
 }
 

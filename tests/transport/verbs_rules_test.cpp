@@ -10,6 +10,7 @@
 #include "transport/verbs/failover.hpp"
 #include "transport/verbs/filter.hpp"
 #include "transport/verbs/gid.hpp"
+#include "transport/verbs/rate.hpp"
 #include "transport/verbs/ring.hpp"
 #include "transport/verbs/status.hpp"
 #include "transport/verbs/stripe.hpp"
@@ -79,6 +80,16 @@ TEST(VerbsGid, does_without_types) {
 TEST(VerbsGid, reads_as_an_address) {
   EXPECT_EQ(to_text(ipv4(10, 0, 0, 7)), "10.0.0.7");
   EXPECT_EQ(to_text(ipv6(0xfd, 0, 1)), "fd00::1");
+}
+
+TEST(VerbsRate, is_known_of_ports_of_every_age) {
+  EXPECT_EQ(bytes_per_ns(1, 1), 0.25);    // SDR 1X
+  EXPECT_EQ(bytes_per_ns(4, 2), 4);       // QDR 4X: 32 Gbit/s
+  EXPECT_EQ(bytes_per_ns(32, 2), 12.5);   // EDR 4X
+  EXPECT_EQ(bytes_per_ns(128, 2), 50);    // NDR 4X
+  EXPECT_EQ(bytes_per_ns(64, 16), 12.5);  // HDR 2X
+  EXPECT_EQ(bytes_per_ns(0, 2), 0);
+  EXPECT_EQ(bytes_per_ns(32, 0), 0);
 }
 
 TEST(VerbsStripe, covers_everything_once_in_aligned_pieces) {

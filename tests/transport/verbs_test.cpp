@@ -265,6 +265,14 @@ TEST_F(Verbs, negotiates_what_the_settings_say) {
   EXPECT_THAT(with(""), HasSubstr("00000000000000000000ffff0a000001")) << "the IPv4 entry";
 }
 
+TEST_F(Verbs, knows_the_speed_of_what_a_connection_uses) {
+  for (const int queue_pairs : {1, 2, 4}) {
+    const Pair pair({.queue_pairs = queue_pairs});
+    EXPECT_EQ(pair.transports[0]->link_speed().bytes_per_ns, queue_pairs == 1 ? 12.5 : 25) << "two rails";
+    EXPECT_FALSE(pair.transports[0]->link_speed().software);
+  }
+}
+
 TEST_F(Verbs, loses_nothing_when_the_device_takes_its_time) {
   verbs_double::reset({.devices = 1, .delayed = true});
   for (const bool zero_copy : {false, true}) {

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "transport/verbs/filter.hpp"
+#include "transport/verbs/rate.hpp"
 
 namespace tutti::verbs {
 namespace {
@@ -84,7 +85,7 @@ struct Survey {
 };
 
 void survey_port(Survey& survey, const std::shared_ptr<Device>& device, int number) {
-  Rail rail{device, static_cast<std::uint8_t>(number), false, 0, {}, IBV_MTU_1024};
+  Rail rail{device, static_cast<std::uint8_t>(number), false, 0, {}, IBV_MTU_1024, 0};
   if (!allows(survey.settings.verbs_devices, device->name(), number))
     return survey.skip(rail.name(), "TUTTI_VERBS_DEVICES leaves it out");
   ibv_port_attr port{};
@@ -93,6 +94,7 @@ void survey_port(Survey& survey, const std::shared_ptr<Device>& device, int numb
   rail.ethernet = port.link_layer == IBV_LINK_LAYER_ETHERNET;
   rail.lid = port.lid;
   rail.mtu = port.active_mtu;
+  rail.bytes_per_ns = bytes_per_ns(port.active_speed, port.active_width);
   const auto entries = gids_of(*device, number, port.gid_tbl_len);
   std::string reason = "InfiniBand routes by its first entry";
   const int wanted = survey.settings.verbs_gid_index;
@@ -148,6 +150,11 @@ Device::Device(const Table& table, ibv_device* device, Relaxing relaxing)
       domain_(owned(table, table.alloc_pd(context_.get()), "ibv_alloc_pd on " + name_)),
       completions_(table, context_.get(), name_, attributes_.max_cqe) {
   make_non_blocking(context_->async_fd);
+}
+
+bool Device::is_software() const noexcept {
+  constexpr std::uint32_t kRxe = 0xff'ffff, kSiw = 0x62'6d74;  // their drivers' vendor numbers
+  return attributes_.vendor_id == kRxe || attributes_.vendor_id == kSiw;
 }
 
 void Device::relax_no_more() noexcept {

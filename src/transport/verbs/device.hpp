@@ -28,6 +28,8 @@ class Device {
   [[nodiscard]] ibv_context* context() const noexcept { return context_.get(); }
   [[nodiscard]] ibv_pd* domain() const noexcept { return domain_.get(); }
   [[nodiscard]] const ibv_device_attr& attributes() const noexcept { return attributes_; }
+  /// Soft-RoCE: the kernel's network stack does the work.
+  [[nodiscard]] bool is_software() const noexcept;
   [[nodiscard]] Completions& completions() noexcept { return completions_; }
 
   [[nodiscard]] Relaxing relaxing() const noexcept { return relaxing_; }
@@ -56,6 +58,7 @@ struct Rail {
   std::uint16_t lid = 0;
   GidEntry gid;
   ibv_mtu mtu = IBV_MTU_1024;
+  double bytes_per_ns = 0;  // 0: unknown
   /// "mlx5_0 port 1"
   [[nodiscard]] std::string name() const;
 };

@@ -36,6 +36,7 @@ class VerbsTransport final : public Transport {
 
   [[nodiscard]] std::string_view name() const noexcept override { return "verbs"; }
   [[nodiscard]] std::size_t slot_bytes() const override { return world_.settings.verbs_slot_bytes; }
+  [[nodiscard]] LinkSpeed link_speed() const noexcept override;
   [[nodiscard]] std::string address() override {
     return to_text(Address{host_name(), own_rails_, {network_, listener_.addresses()}});
   }
@@ -95,6 +96,15 @@ class VerbsTransport final : public Transport {
   bool logged_ = false;
   bool exposes_ = false;
 };
+
+/// Of the slowest rail, as often as a connection spreads its messages.
+Transport::LinkSpeed VerbsTransport::link_speed() const noexcept {
+  const auto slower = [](const Rail& a, const Rail& b) { return a.bytes_per_ns < b.bytes_per_ns; };
+  const std::vector<Rail>& rails = station_->rails();
+  const Rail& slowest = *std::min_element(rails.begin(), rails.end(), slower);
+  const auto width = std::min(rails.size(), static_cast<std::size_t>(world_.settings.verbs_queue_pairs));
+  return {slowest.bytes_per_ns * static_cast<double>(width), slowest.device->is_software()};
+}
 
 /// Without it, puts are as slow as messages, and nothing is lost.
 std::string VerbsTransport::expose(std::byte* data, std::size_t bytes) {
