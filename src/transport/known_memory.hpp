@@ -25,13 +25,17 @@ class KnownMemory {
 
  private:
   void catch_up() noexcept;
-  void add(const Allocation& allocation) noexcept;
-  void remove(const Allocation& allocation) noexcept;
+  [[nodiscard]] bool add(const Allocation& allocation) noexcept;
+  void remove(const Allocation& allocation, std::size_t transports) noexcept;
 
   const Allocations& allocations_;
   std::vector<Transport*> transports_;
   std::uint64_t seen_ = 0;
-  std::vector<Allocation> known_;
+  struct Known {
+    Allocation allocation;
+    bool added;  // else refused, and not asked for again
+  };
+  std::vector<Known> known_;
 };
 
 }  // namespace tutti

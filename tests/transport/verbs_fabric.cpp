@@ -346,8 +346,12 @@ void mend_rail() {
 }
 
 void raise(ibv_event_type type, int port) {
-  const std::lock_guard guard(fabric().lock);
-  for (auto& [key, context] : fabric().contexts) fabric().raise(*context, type, port);
+  Fabric& f = fabric();
+  const std::lock_guard guard(f.lock);
+  // Device by device, not by where contexts lie in memory: both ends of a connection see the same order.
+  for (const auto& device : f.devices)
+    for (auto& [key, context] : f.contexts)
+      if (context->device == device.get()) f.raise(*context, type, port);
 }
 
 std::vector<int> accesses() {

@@ -85,8 +85,8 @@ TEST_F(VerbsMemory, is_not_relaxed_by_an_old_library) {
   EXPECT_THROW((void)device("on"), Error);
 }
 
-struct DmaBuf {
-  explicit DmaBuf(std::size_t bytes) : descriptor(::memfd_create("dma-buf", MFD_CLOEXEC)) {
+struct File {
+  explicit File(std::size_t bytes) : descriptor(::memfd_create("dma-buf", MFD_CLOEXEC)) {
     EXPECT_EQ(::ftruncate(descriptor.get(), static_cast<off_t>(bytes)), 0);
     void* const mapped = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor.get(), 0);
     EXPECT_NE(mapped, MAP_FAILED);
@@ -96,8 +96,66 @@ struct DmaBuf {
   Mapping mapping;
 };
 
+/// Regions that live.
+std::size_t regions() {
+  return verbs_double::accesses().size();
+}
+
+TEST_F(VerbsMemory, is_registered_once_a_page_range_until_its_last_owner_takes_it_back) {
+  const std::vector devices{device()};
+  File file(16 * 4096);  // some pages
+  std::byte* const pages = file.mapping.data();
+  Registrations known;
+  known.add(devices, {pages, 3 * 4096});
+  known.add(devices, {pages + 10, 3 * 4096 - 100});  // the same pages
+  EXPECT_EQ(regions(), 1u);
+  known.add(devices, {pages + 4096, 4096});  // others
+  EXPECT_EQ(regions(), 2u);
+  known.remove(pages, 3 * 4096);
+  EXPECT_EQ(regions(), 2u);
+  EXPECT_NE(known.find(pages + 10, 3 * 4096 - 100), nullptr);
+  known.remove(pages + 10, 3 * 4096 - 100);
+  EXPECT_EQ(regions(), 1u);
+  EXPECT_EQ(known.find(pages + 10, 20), nullptr);
+  EXPECT_NE(known.find(pages + 4096, 4096), nullptr);
+  known.remove(pages + 8 * 4096, 4096);  // never given
+  known.remove(pages + 4096, 4096);
+  EXPECT_EQ(regions(), 0u);
+}
+
+// One that begins later is shorter; an earlier one may still reach.
+TEST_F(VerbsMemory, is_found_in_whatever_range_holds_all_of_it) {
+  const std::vector devices{device()};
+  File file(32 * 4096);
+  std::byte* const pages = file.mapping.data();
+  Registrations known;
+  known.add(devices, {pages + 4096, 20 * 4096});
+  for (const std::size_t page : {2, 5, 9}) known.add(devices, {pages + page * 4096, 4096});
+  for (std::size_t page = 0; page < 32; ++page) {
+    EXPECT_EQ(known.find(pages + page * 4096, 4096) != nullptr, page >= 1 && page <= 20) << page;
+    EXPECT_EQ(known.find(pages + page * 4096, 2 * 4096) != nullptr, page >= 1 && page < 20) << page;
+  }
+  EXPECT_EQ(known.find(pages, 32 * 4096), nullptr);
+}
+
+TEST_F(VerbsMemory, that_cannot_be_registered_is_not_known) {
+  verbs_double::reset({.devices = 2});
+  std::vector<std::shared_ptr<Device>> devices;
+  for (const Rail& rail : find_rails(table, {})) devices.push_back(rail.device);
+  Registrations known;
+  for (const long call : {0, 1}) {
+    verbs_double::fail_call(call);
+    EXPECT_THROW(known.add(devices, range), Error);
+    verbs_double::fail_call(-1);
+    EXPECT_EQ(regions(), 0u);
+    EXPECT_EQ(known.find(range.data, range.bytes), nullptr);
+  }
+  known.add(devices, range);
+  EXPECT_EQ(regions(), 2u);
+}
+
 TEST_F(VerbsMemory, of_a_gpu_is_registered_by_its_dma_buf) {
-  DmaBuf memory(4 * kBytes);
+  File memory(4 * kBytes);
   const auto some = device();
   const Range part{memory.mapping.data() + kBytes, kBytes, MemoryKind::dma_buf, memory.descriptor.get(),
                    kBytes};
@@ -111,7 +169,7 @@ TEST_F(VerbsMemory, of_a_gpu_is_registered_by_its_dma_buf) {
 }
 
 TEST_F(VerbsMemory, of_a_gpu_that_cannot_be_registered_says_why) {
-  DmaBuf memory(kBytes);
+  File memory(kBytes);
   Range beyond{memory.mapping.data(), kBytes, MemoryKind::dma_buf, memory.descriptor.get(), 1};
   EXPECT_THAT(refusal(*device(), beyond), HasSubstr("ibv_reg_dmabuf_mr of 8192 bytes of a GPU on soft0"));
   beyond.dma_buf = -1;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstddef>
-#include <list>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/handle.hpp"
@@ -19,9 +21,6 @@ class Registration {
   Registration(std::span<const std::shared_ptr<Device>> devices, const Range& range, Use use);
   [[nodiscard]] bool covers(const std::byte* data, std::size_t bytes) const noexcept {
     return data >= begin_ && data + bytes <= end_;
-  }
-  [[nodiscard]] bool is(const std::byte* data, std::size_t bytes) const noexcept {
-    return data == begin_ && data + bytes == end_;
   }
   /// nullptr: not registered with that device.
   [[nodiscard]] const ibv_mr* region(const Device& device) const noexcept;
@@ -57,18 +56,25 @@ struct ExposedMemory {
   Registration memory;
 };
 
-/// What is registered. Explicit only: a range stays until it is taken back.
+/// What is registered for messages. Explicit only: a range stays until it is taken back, as often as it was
+/// given. Whole pages of host memory, and the same pages once: a page that holds a byte of what is registered
+/// is mapped.
 class Registrations {
  public:
-  void add(std::span<const std::shared_ptr<Device>> devices, const Range& range) {
-    known_.emplace_back(devices, range, Use::data);
-  }
+  /// Throws what register_memory() says, and nothing has changed then.
+  void add(std::span<const std::shared_ptr<Device>> devices, const Range& range);
   void remove(const std::byte* memory, std::size_t bytes) noexcept;
   /// nullptr: not all of it is registered.
   [[nodiscard]] const Registration* find(const std::byte* data, std::size_t bytes) const noexcept;
 
  private:
-  std::list<Registration> known_;
+  struct Entry {
+    Registration registration;
+    int owners;
+  };
+  using Place = std::pair<std::uintptr_t, std::uintptr_t>;  // from, to
+  std::map<Place, Entry> known_;
+  std::uintptr_t longest_ = 0;  // of all that ever were
 };
 
 }  // namespace tutti::verbs
