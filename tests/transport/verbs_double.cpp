@@ -80,13 +80,13 @@ int query_device(ibv_context*, ibv_device_attr* attributes) {
   return 0;
 }
 
-int query_port(ibv_context*, std::uint8_t port, ibv_port_attr* attributes) {
+int query_port(ibv_context* context, std::uint8_t port, ibv_port_attr* attributes) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
   if (f.fails("ibv_query_port", EIO)) return EIO;
   if (port != 1) return EINVAL;
   *attributes = {};
-  attributes->state = IBV_PORT_ACTIVE;
+  attributes->state = f.port_is_down(*context) ? IBV_PORT_DOWN : IBV_PORT_ACTIVE;
   attributes->active_mtu = IBV_MTU_1024;
   attributes->link_layer = IBV_LINK_LAYER_ETHERNET;
   attributes->gid_tbl_len = kGids;

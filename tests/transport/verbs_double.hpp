@@ -57,8 +57,13 @@ struct Death {
 void kill_rail(const Death& death);
 /// It has died.
 [[nodiscard]] bool rail_is_dead();
-/// It is as it was; queue pairs that have failed remain so.
+/// Nothing lives any more of the queue pairs that were on it when it died.
+[[nodiscard]] bool rail_is_left();
+/// It is as it was; queue pairs that have failed remain so. What still travels arrives; a port that went down
+/// says that it is up.
 void mend_rail();
+/// As many queue pairs are connected on it as when it died, and have sent all that was posted.
+[[nodiscard]] bool rail_is_used();
 
 /// Every context reports it.
 void raise(ibv_event_type type, int port = 1);

@@ -1,5 +1,6 @@
 #include "transport/verbs_fabric.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -55,7 +56,7 @@ void Fabric::post(SoftPair& pair, Request request) {
 }
 
 void Fabric::tell(SoftPair& pair, const ibv_wc& completion) {
-  if (rail_dead && death.manner == Manner::slow && is_on_rail(pair) && polls < kTellsAfter)
+  if (rail_dead && death.manner == Manner::slow && is_on_rail(*pair.context) && polls < kTellsAfter)
     held.emplace_back(pair.recv_cq, completion);
   else
     complete(pair.recv_cq, completion);
@@ -76,8 +77,8 @@ void Fabric::fail(SoftPair& pair) {
   for (; !pair.receives.empty(); pair.receives.pop_front()) flush(pair, pair.receives.front());
 }
 
-bool Fabric::is_on_rail(const SoftPair& pair) const {
-  return devices[static_cast<std::size_t>(death.device)].get() == pair.context->device;
+bool Fabric::is_on_rail(const ibv_context& context) const {
+  return devices[static_cast<std::size_t>(death.device)].get() == context.device;
 }
 
 bool Fabric::dies(SoftPair& pair) {
@@ -87,6 +88,9 @@ bool Fabric::dies(SoftPair& pair) {
   rail_dead = true;
   stragglers = kStragglers;
   polls = 0;
+  victims.clear();
+  for (const auto& [number, other] : pairs)
+    if (is_on_rail(*other->context)) victims.push_back(number);
   if (death.manner == Manner::down) raise(*pair.context, IBV_EVENT_PORT_ERR, 1);
   if (death.manner == Manner::failed || death.manner == Manner::mute) fail_device(pair);
   if (const auto peer = pairs.find(pair.peer); death.manner == Manner::lying && peer != pairs.end())
@@ -114,7 +118,7 @@ void Fabric::wait_on() {
   if (polls == kArrivesAfter)
     while (!network.empty()) let_arrive(network.front().to);
   for (auto& [number, pair] : pairs) {
-    if (!is_on_rail(*pair) || pair->requests.empty() || pair->state != IBV_QPS_RTS) continue;
+    if (!is_on_rail(*pair->context) || pair->requests.empty() || pair->state != IBV_QPS_RTS) continue;
     if (++pair->waits < kPatience) continue;
     const Request first = std::move(pair->requests.front());
     pair->requests.pop_front();
@@ -144,6 +148,33 @@ void Fabric::straggle(SoftPair& from) {
     request.arrived = true;
     --stragglers;
   }
+}
+
+void Fabric::mend() {
+  rail_dead = false;
+  death.request = -1;
+  for (const auto& [queue, completion] : std::exchange(held, {})) complete(queue, completion);
+  while (!network.empty()) let_arrive(network.front().to);
+  if (death.manner == Manner::down)
+    for (const auto& [key, context] : contexts)
+      if (is_on_rail(*context)) raise(*context, IBV_EVENT_PORT_ACTIVE, 1);
+  for (const auto& [number, pair] : pairs) {
+    pair->waits = 0;
+    if (!options.delayed) run(*pair);
+  }
+  work_.notify_one();
+}
+
+bool Fabric::is_used() const {
+  std::size_t connected = 0;
+  for (const auto& [number, pair] : pairs) {
+    if (!is_on_rail(*pair->context)) continue;
+    const auto peer = pairs.find(pair->peer);
+    if (pair->state == IBV_QPS_RTS && pair->requests.empty() && peer != pairs.end() &&
+        peer->second->peer == number && peer->second->state == IBV_QPS_RTS)
+      ++connected;
+  }
+  return connected == victims.size();
 }
 
 void Fabric::raise(ibv_context& context, ibv_event_type type, int port) {
@@ -209,7 +240,7 @@ ibv_wc_status Fabric::status_of(SoftPair& pair, const Request& request, std::siz
 
 bool Fabric::execute(SoftPair& pair, Request& request) {
   if (pair.state != IBV_QPS_RTS) return finish(pair, request, IBV_WC_WR_FLUSH_ERR), true;
-  if (is_on_rail(pair) && dies(pair)) {
+  if (is_on_rail(*pair.context) && dies(pair)) {
     if (death.manner == Manner::unheard || death.manner == Manner::late) straggle(pair);
     if (death.manner == Manner::slow && stragglers > 0 && deliver(pair.peer, request))
       return --stragglers, finish(pair, request, IBV_WC_SUCCESS), true;
@@ -226,7 +257,8 @@ bool Fabric::execute(SoftPair& pair, Request& request) {
       (peer->state < IBV_QPS_RTR || (tells && peer->state <= IBV_QPS_RTS && peer->receives.empty())))
     return false;  // not ready: again later
   ibv_wc_status status = status_of(pair, request, bytes);
-  if (status == IBV_WC_SUCCESS && (peer == nullptr || !deliver(pair.peer, request)))
+  const bool again = request.arrived && peer != nullptr;  // its packets are known there
+  if (status == IBV_WC_SUCCESS && !again && (peer == nullptr || !deliver(pair.peer, request)))
     status = IBV_WC_RETRY_EXC_ERR;
   finish(pair, request, status);
   return true;
@@ -341,17 +373,28 @@ bool rail_is_dead() {
   return fabric().rail_dead;
 }
 
+bool rail_is_left() {
+  const std::lock_guard guard(fabric().lock);
+  const auto& victims = fabric().victims;
+  return std::none_of(victims.begin(), victims.end(),
+                      [](std::uint32_t number) { return fabric().pairs.contains(number); });
+}
+
 void mend_rail() {
-  kill_rail({});
+  const std::lock_guard guard(fabric().lock);
+  fabric().mend();
+}
+
+bool rail_is_used() {
+  const std::lock_guard guard(fabric().lock);
+  return fabric().is_used();
 }
 
 void raise(ibv_event_type type, int port) {
-  Fabric& f = fabric();
-  const std::lock_guard guard(f.lock);
-  // Device by device, not by where contexts lie in memory: both ends of a connection see the same order.
-  for (const auto& device : f.devices)
-    for (auto& [key, context] : f.contexts)
-      if (context->device == device.get()) f.raise(*context, type, port);
+  const std::lock_guard guard(fabric().lock);
+  for (const auto& device : fabric().devices)  // both ends hear of one before either hears of the next
+    for (auto& [key, context] : fabric().contexts)
+      if (context->device == device.get()) fabric().raise(*context, type, port);
 }
 
 std::vector<int> accesses() {

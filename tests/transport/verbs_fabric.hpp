@@ -72,8 +72,9 @@ class Fabric {
   Death death;
   long rail_requests = 0;
   bool rail_dead = false;
-  int stragglers = 0;  // requests that still arrive on it
-  int polls = 0;       // since it is dead
+  int stragglers = 0;                  // requests that still arrive on it
+  int polls = 0;                       // since it is dead
+  std::vector<std::uint32_t> victims;  // queue pairs that were on it
   std::vector<Packet> network;
   std::vector<std::pair<ibv_cq*, ibv_wc>> held;  // what a slow device has not told yet
 
@@ -104,6 +105,11 @@ class Fabric {
   void straggle(SoftPair& from);
   void fail_device(SoftPair& pair);
   void raise(ibv_context& context, ibv_event_type type, int port);
+  void mend();
+  [[nodiscard]] bool is_used() const;
+  [[nodiscard]] bool port_is_down(const ibv_context& context) const {
+    return rail_dead && death.manner == Manner::down && is_on_rail(context);
+  }
 
   /// Carries out what can be.
   void run(SoftPair& pair);
@@ -116,7 +122,7 @@ class Fabric {
   bool readable(const ibv_sge& piece);
   static bool inside(const ibv_mr& region, std::uint64_t address, std::size_t bytes);
 
-  [[nodiscard]] bool is_on_rail(const SoftPair& pair) const;
+  [[nodiscard]] bool is_on_rail(const ibv_context& context) const;
   /// Whether the rail is dead for the request that would be next.
   bool dies(SoftPair& pair);
   /// false: the target is not ready.

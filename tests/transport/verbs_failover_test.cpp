@@ -1,123 +1,22 @@
 // A rail dies at every point of a conversation, in every manner: the other one carries on, with the right
 // bits, and nothing is written to memory that was given back.
 #include <cerrno>
-#include <cstring>
 #include <functional>
-#include <map>
-#include <ostream>
-#include <utility>
 
 #include <gmock/gmock.h>
 
 #include "base/log.hpp"
-#include "transport/conformance.hpp"
-#include "transport/verbs_pair.hpp"
+#include "transport/verbs_talk.hpp"
 
 namespace tutti::verbs_double {
-
-static void PrintTo(Manner manner, std::ostream* out) {
-  constexpr const char* kNames[] = {"cut", "unheard", "late", "slow", "down", "failed", "mute", "lying"};
-  *out << kNames[static_cast<int>(manner)];
-}
-
 namespace {
 
 using ::testing::HasSubstr;
 
-constexpr std::byte kReused{0xee};
-
-/// Made once: there are many conversations.
-const std::vector<std::byte>& known(std::size_t bytes, Tag seed) {
-  static std::map<std::pair<std::size_t, Tag>, std::vector<std::byte>> all;
-  auto& one = all[{bytes, seed}];
-  if (one.size() != bytes) one = conformance::pattern(bytes, seed);
-  return one;
-}
-
-/// Messages that are copied and borrowed, several on their way at once; the ring goes around a few times.
-void talk_through_the_ring(Pair& pair) {
-  constexpr std::size_t kSizes[] = {40, 5000, 0, 60'000};
-  constexpr Tag kAhead = 3, kMessages = 24;
-  std::vector<std::span<const std::byte>> messages;
-  for (Tag i = 0; i < kMessages; ++i) messages.push_back(known(kSizes[i % 4], i));
-  Tag next = 0;
-  const auto write = [&](Tag end) {
-    for (; next < std::min(end, kMessages); ++next) {
-      std::byte* const slot = pair.outlet->lease(messages[next].size());
-      if (slot == nullptr) return;
-      std::copy(messages[next].begin(), messages[next].end(), slot);
-      if (next % 5 == 0) pair.progress();  // a rail may die while a slot is leased
-      pair.outlet->commit(messages[next].size(), next);
-    }
-  };
-  for (Tag read = 0; read < kMessages; ++read) {
-    const std::byte* got = nullptr;
-    const std::size_t bytes = messages[read].size();
-    ASSERT_TRUE(pair.until([&] {
-      write(read + kAhead);
-      return (got = pair.inlet->borrow(bytes, read)) != nullptr;
-    }));
-    ASSERT_TRUE(std::equal(messages[read].begin(), messages[read].end(), got)) << "message " << read;
-    pair.inlet->release();
-  }
-}
-
-/// A message from one piece of memory to another. Either is used for something else as soon as it is given
-/// back.
-struct Parcel {
-  Parcel(std::size_t bytes, Tag its_tag)
-      : source(known(bytes, its_tag)), target(bytes), expected(source), tag(its_tag) {}
-  std::vector<std::byte> source, target, expected;
-  Tag tag;
-  bool got = false;
-};
-
-/// Messages that are placed: written straight to their targets, or in pieces where memory is not registered.
-void talk_straight(Pair& pair) {
-  constexpr std::size_t kSizes[] = {300'000, 3, 20'000, 150'001, 70'000};
-  std::vector<Parcel> parcels;
-  for (const std::size_t bytes : kSizes) parcels.emplace_back(bytes, static_cast<Tag>(parcels.size()));
-  for (std::size_t i = 0; i < parcels.size(); ++i) {
-    if (i != 3) pair.transports[0]->add_memory(parcels[i].source.data(), parcels[i].source.size());
-    pair.transports[1]->add_memory(parcels[i].target.data(), parcels[i].target.size());
-  }
-  const std::uint64_t sent = pair.outlet->completed(), placed = pair.inlet->placed();
-  for (Parcel& parcel : parcels) {
-    ASSERT_TRUE(pair.until(
-        [&] { return pair.inlet->expect(parcel.target.data(), parcel.target.size(), parcel.tag); }));
-    ASSERT_TRUE(pair.until(
-        [&] { return pair.outlet->send(parcel.source.data(), parcel.source.size(), parcel.tag); }));
-  }
-  ASSERT_TRUE(pair.until([&] {
-    for (std::size_t i = 0; i < parcels.size(); ++i) {
-      Parcel& parcel = parcels[i];
-      if (pair.outlet->completed() > sent + i) std::fill(parcel.source.begin(), parcel.source.end(), kReused);
-      if (pair.inlet->placed() <= placed + i || std::exchange(parcel.got, true)) continue;
-      EXPECT_TRUE(parcel.target == parcel.expected) << "message " << i;
-      std::fill(parcel.target.begin(), parcel.target.end(), kReused);
-    }
-    return pair.outlet->completed() == sent + parcels.size() && parcels.back().got;
-  }));
-  talk_through_the_ring(pair);
-  for (std::size_t i = 0; i < parcels.size(); ++i) {
-    const auto& target = parcels[i].target;
-    EXPECT_EQ(std::count(target.begin(), target.end(), kReused), target.size())
-        << "message " << i << " was written late";
-    if (i != 3) pair.transports[0]->remove_memory(parcels[i].source.data(), parcels[i].source.size());
-    pair.transports[1]->remove_memory(parcels[i].target.data(), parcels[i].target.size());
-  }
-}
-
 void talk(const PairOptions& options) {
   Pair pair(options);
-  talk_through_the_ring(pair);
-  if (options.zero_copy) talk_straight(pair);
+  talk(pair, options);
 }
-
-constexpr PairOptions kShapes[] = {{.slots = 2},
-                                   {.zero_copy = true, .slots = 4},
-                                   {.zero_copy = true, .queue_pairs = 2},
-                                   {.zero_copy = true, .queue_pairs = 3, .slots = 4}};
 
 class VerbsFailover : public ::testing::TestWithParam<Manner> {
  protected:
@@ -133,14 +32,14 @@ class VerbsFailover : public ::testing::TestWithParam<Manner> {
   /// Talks once for every request at which the rail may die, and once more, when it does not. `check` gets
   /// the sentence of who failed, or nothing.
   static void sweep(Manner manner, long step, const std::function<void(const std::string&)>& check) {
-    for (std::size_t shape = 0; shape < std::size(kShapes); ++shape)
+    for (std::size_t shape = 0; shape < std::size(kTalkShapes); ++shape)
       for (const int device : {0, 1})
         for (long request = 0;; request += step) {
           SCOPED_TRACE(fmt::format("shape {}, device {}, request {}", shape, device, request));
           kill_rail({device, request, manner});
           std::string sentence;
           try {
-            talk(kShapes[shape]);
+            talk(kTalkShapes[shape]);
           } catch (const Error& error) {
             sentence = error.what();
           }

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "transport/verbs/address.hpp"
+#include "transport/verbs/completions.hpp"
 #include "transport/verbs/failover.hpp"
 #include "transport/verbs/filter.hpp"
 #include "transport/verbs/gid.hpp"
@@ -111,11 +112,37 @@ TEST(VerbsStripe, covers_everything_once_in_aligned_pieces) {
 
 TEST(VerbsRing, says_in_one_word_what_was_closed) {
   for (std::uint32_t pair = 0; pair < kMostPairs; ++pair) {
-    const std::uint32_t word = immediate_of(Closed{pair, kHeardMask + 8});
+    const std::uint32_t word = immediate_of(Closed{pair, kLifeMask + 6, kHeardMask + 8});
     EXPECT_EQ(word_of(word), Word::closed);
     EXPECT_EQ(closed_of(word).pair, pair);
+    EXPECT_EQ(closed_of(word).life, 5u);
     EXPECT_EQ(closed_of(word).heard, 7u);
   }
+}
+
+TEST(VerbsRing, says_in_one_word_half_of_a_fresh_address) {
+  for (std::uint32_t pair = 0; pair < kMostPairs; ++pair)
+    for (const bool second : {false, true})
+      for (const std::uint32_t half : {0u, 17u, kHalfMask}) {
+        const std::uint32_t word = immediate_of(Fresh{pair, second, half});
+        EXPECT_EQ(word_of(word), Word::fresh);
+        EXPECT_EQ(fresh_of(word).pair, pair);
+        EXPECT_EQ(fresh_of(word).second, second);
+        EXPECT_EQ(fresh_of(word).half, half);
+      }
+}
+
+TEST(VerbsTicket, says_whose_completion_it_is) {
+  for (const std::uint32_t life : {0u, 5u, Ticket::kLifeMask})
+    for (const bool receive : {false, true}) {
+      const Ticket ticket{0xffff'fffe, 0xab'cdef, kMostPairs - 1, static_cast<std::uint8_t>(life), receive};
+      const Ticket same = Ticket::unpack(ticket.pack());
+      EXPECT_EQ(same.posted, ticket.posted);
+      EXPECT_EQ(same.endpoint, ticket.endpoint);
+      EXPECT_EQ(same.pair, ticket.pair);
+      EXPECT_EQ(same.life, ticket.life);
+      EXPECT_EQ(same.receive, ticket.receive);
+    }
 }
 
 TEST(VerbsRing, knows_how_far_a_number_is_ahead) {

@@ -54,9 +54,9 @@ std::uint32_t Completions::enroll(Completed& endpoint) {
 void Completions::dismiss(std::uint32_t place, Failure& failure) noexcept {
   // Until the queues are empty the place stays taken, by nobody.
   struct Nobody final : Completed {
-    void received(unsigned, std::uint32_t) noexcept override {}
-    void sent(unsigned, std::uint32_t) noexcept override {}
-    void failed(unsigned, const ibv_wc&) noexcept override {}
+    void received(const Ticket&, std::uint32_t) noexcept override {}
+    void sent(const Ticket&) noexcept override {}
+    void failed(const Ticket&, const ibv_wc&) noexcept override {}
   } nobody;
   endpoints_[place] = &nobody;
   poll(failure);
@@ -83,11 +83,11 @@ void Completions::tell(const ibv_wc& completion) noexcept {
   if (ticket.endpoint >= endpoints_.size() || endpoints_[ticket.endpoint] == nullptr) return;
   Completed& endpoint = *endpoints_[ticket.endpoint];
   if (completion.status != IBV_WC_SUCCESS)
-    endpoint.failed(ticket.pair, completion);
+    endpoint.failed(ticket, completion);
   else if (ticket.receive)
-    endpoint.received(ticket.pair, ntohl(completion.imm_data));
+    endpoint.received(ticket, ntohl(completion.imm_data));
   else
-    endpoint.sent(ticket.pair, ticket.posted);
+    endpoint.sent(ticket);
 }
 
 void Completions::arm(Failure& failure) noexcept {

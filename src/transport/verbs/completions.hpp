@@ -18,15 +18,19 @@ namespace tutti::verbs {
 struct Ticket {
   std::uint32_t posted = 0;    // requests of its queue and pair, this one included
   std::uint32_t endpoint = 0;  // 24 bits
-  std::uint8_t pair = 0;       // 7 bits: which queue pair of the endpoint
+  std::uint8_t pair = 0;       // 4 bits: which queue pair of the endpoint
+  std::uint8_t life = 0;       // 3 bits: how often that was made anew, cut to them
   bool receive = false;
+  static constexpr std::uint32_t kLifeMask = 7;
 
   [[nodiscard]] std::uint64_t pack() const noexcept {
-    return posted | std::uint64_t{endpoint} << 32 | std::uint64_t{pair} << 56 | std::uint64_t{receive} << 63;
+    return posted | std::uint64_t{endpoint} << 32 | std::uint64_t{pair} << 56 | std::uint64_t{life} << 60 |
+           std::uint64_t{receive} << 63;
   }
   [[nodiscard]] static Ticket unpack(std::uint64_t id) noexcept {
     return {static_cast<std::uint32_t>(id), static_cast<std::uint32_t>(id >> 32) & 0xff'ffff,
-            static_cast<std::uint8_t>(id >> 56 & 0x7f), (id >> 63) != 0};
+            static_cast<std::uint8_t>(id >> 56 & 0xf), static_cast<std::uint8_t>(id >> 60 & kLifeMask),
+            (id >> 63) != 0};
   }
 };
 
@@ -34,10 +38,10 @@ struct Ticket {
 class Completed {
  public:
   /// A write with immediate has arrived, wholly and after all that the peer wrote on this pair before it.
-  virtual void received(unsigned pair, std::uint32_t immediate) noexcept = 0;
-  /// The peer's device has acknowledged all requests up to `posted`.
-  virtual void sent(unsigned pair, std::uint32_t posted) noexcept = 0;
-  virtual void failed(unsigned pair, const ibv_wc& completion) noexcept = 0;
+  virtual void received(const Ticket& ticket, std::uint32_t immediate) noexcept = 0;
+  /// The peer's device has acknowledged all requests up to the ticket's.
+  virtual void sent(const Ticket& ticket) noexcept = 0;
+  virtual void failed(const Ticket& ticket, const ibv_wc& completion) noexcept = 0;
 
  protected:
   ~Completed() = default;

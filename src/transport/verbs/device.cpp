@@ -182,6 +182,27 @@ std::string Rail::name() const {
   return fmt::format("{} port {}", device->name(), port);
 }
 
+std::optional<Rail> find_again(const Rail& rail) noexcept {
+  const Device& device = *rail.device;
+  ibv_port_attr port{};
+  if (device.table().query_port(device.context(), rail.port, &port) != 0 || port.state != IBV_PORT_ACTIVE ||
+      port.lid != rail.lid || port.active_mtu < rail.mtu)
+    return std::nullopt;
+  if (is_none(rail.gid.gid)) return rail;  // by its LID alone
+  try {
+    Rail found = rail;
+    for (const GidEntry& entry : gids_of(device, rail.port, port.gid_tbl_len)) {
+      if (entry.gid != rail.gid.gid || entry.type != rail.gid.type) continue;
+      found.gid = entry;
+      if (entry.index == rail.gid.index) return found;
+    }
+    return found.gid.index != rail.gid.index ? std::optional(found) : std::nullopt;
+  } catch (const std::exception& error) {
+    TUTTI_LOG(debug, "verbs: {} is not used again: {}", rail.name(), error.what());
+    return std::nullopt;
+  }
+}
+
 std::vector<Rail> find_rails(const Table& table, const Settings& settings) {
   const DeviceList list(table);
   Survey survey{settings, {}, {}};

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,10 @@ struct Rail {
   /// "mlx5_0 port 1"
   [[nodiscard]] std::string name() const;
 };
+
+/// The rail as it is now, if its port is active and it can be reached as before: its address may have moved
+/// in the port's table.
+[[nodiscard]] std::optional<Rail> find_again(const Rail& rail) noexcept;
 
 /// Every usable port, in the order of devices. Throws system_error that says why there is none. One log line
 /// for each says which address was chosen and why.

@@ -8,11 +8,15 @@
 
 namespace tutti::verbs {
 
-End::Joint::Joint(End& its_end, unsigned its_index, const Rail& rail, QueuePair::Depth depth,
+End::Joint::Joint(End& its_end, unsigned its_index, const Rail& rail, QueuePair::Depth its_depth,
                   const Settings& settings)
-    : end(its_end), index(its_index), device(rail.device), place(device->completions().enroll(*this)) {
+    : end(its_end),
+      index(its_index),
+      device(rail.device),
+      depth(its_depth),
+      place(device->completions().enroll(*this)) {
   try {
-    pair.emplace(rail, depth, place, index, settings);
+    pair.emplace(rail, depth, ticket(life, 0), settings);
   } catch (...) {
     device->completions().dismiss(place, end.link_.failure());
     throw;
@@ -24,18 +28,19 @@ End::Joint::~Joint() {
   device->completions().dismiss(place, end.link_.failure());
 }
 
-void End::Joint::received(unsigned, std::uint32_t immediate) noexcept {
-  if (listens()) end.heard(*this, immediate);
+void End::Joint::received(const Ticket& ticket, std::uint32_t immediate) noexcept {
+  if (listens_to(ticket)) end.heard(*this, immediate);
 }
 
-void End::Joint::sent(unsigned, std::uint32_t posted) noexcept {
-  if (!listens()) return;
-  pair->reap(posted);
+void End::Joint::sent(const Ticket& ticket) noexcept {
+  if (!listens_to(ticket)) return;
+  pair->reap(ticket.posted);
+  if (state == State::tries) end.enter(*this);
   end.sent();
 }
 
-void End::Joint::failed(unsigned, const ibv_wc& completion) noexcept {
-  if (listens()) end.failed(*this, completion);
+void End::Joint::failed(const Ticket& ticket, const ibv_wc& completion) noexcept {
+  if (listens_to(ticket)) end.failed(*this, completion);
 }
 
 End::End(std::shared_ptr<Station> station, Link link, FileDescriptor lifeline)
@@ -81,7 +86,7 @@ void End::post(unsigned index) noexcept {
 }
 
 void End::refused(Joint& joint, const char* call, int error_number) noexcept {
-  if (give_up(same_path(joint), errno_text(error_number))) return;
+  if (give_up(same_path(joint), kDoubtful_ms, errno_text(error_number))) return;
   link_.refused(call, *joint.pair, error_number);
 }
 
@@ -96,15 +101,17 @@ void End::heard(Joint& joint, std::uint32_t immediate) noexcept {
     if (const int error = joint.pair->receive(kBatch); error != 0) refused(joint, "ibv_post_recv", error);
   }
   if (word_of(immediate) == Word::closed) return peer_closed(immediate);
+  if (word_of(immediate) == Word::fresh) return peer_made(joint, immediate);
   received(immediate);
 }
 
 void End::failed(Joint& joint, const ibv_wc& completion) noexcept {
   if (Ticket::unpack(completion.wr_id).receive) joint.pair->received();
-  const bool of_rail = is_of_rail(completion.status);
-  if (!usable() || closed_ || (of_rail && joint.state != Joint::State::serves)) return;
+  const bool tried = joint.state == Joint::State::tries;  // whatever it is, that way is no good
+  const bool of_rail = tried || is_of_rail(completion.status);
+  if (!usable() || closed_ || (of_rail && !tried && joint.state != Joint::State::serves)) return;
   if (peer_has_left()) return leave();  // its device answers no more, and that is all
-  if (of_rail && give_up(same_path(joint), words(completion.status))) return;
+  if (of_rail && give_up(same_path(joint), kDoubtful_ms, words(completion.status))) return;
   link_.completion_failed(*joint.pair, completion);
 }
 

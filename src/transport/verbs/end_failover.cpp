@@ -4,7 +4,6 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "transport/verbs/end.hpp"
-#include "transport/verbs/failover.hpp"
 
 namespace tutti::verbs {
 namespace {
@@ -31,13 +30,14 @@ End::Hit End::same_path(const Joint& joint) noexcept {
 }
 
 void End::connect_pair(unsigned index, const PairAddress& peer, const PeerPort& port) {
+  joints_[index]->port = port;
   if (!serves(index)) return;  // its rail has died already
   try {
     pair(index).connect(peer, port, link_.peer_text(), station_->world().settings);
   } catch (const Error& error) {
     Hit hit{};
     hit[index] = true;
-    if (!give_up(hit, error.what())) throw;
+    if (!give_up(hit, kDoubtful_ms, error.what())) throw;
   }
 }
 
@@ -45,41 +45,55 @@ unsigned End::rail_down(const Device& device, int port, const std::string& why) 
   Hit hit{};
   for (const auto& joint : joints_)
     hit[joint->index] = joint->device.get() == &device && (port == 0 || joint->pair->rail().port == port);
-  bool left = give_up(hit, why);
+  constexpr int kFlap_ms = 1000;
+  bool left = give_up(hit, kFlap_ms, why);
   for (const auto& joint : joints_) {
-    if (!hit[joint->index] || joint->state == Joint::State::serves) continue;
+    if (!hit[joint->index] || joint->state <= Joint::State::serves) continue;
     left = true;
     if (port == 0) joint->patience = {};  // a device that has failed as a whole flushes nothing
   }
   return left ? 1 : 0;
 }
 
-/// Leaves these queue pairs for the ones that are left. false: there are none.
-bool End::give_up(const Hit& hit, std::string_view why) noexcept {
+/// Leaves these queue pairs for the ones that are left. false: there are none. `doubtful_ms`: if they served
+/// no longer than that, this end is slower to go back to them; 0: that is for the peer to judge.
+bool End::give_up(const Hit& hit, int doubtful_ms, std::string_view why) noexcept {
+  if (!usable() || closed_) return false;
   std::string lost;
-  const Joint* left = nullptr;
+  bool tried = false;
+  Joint* left = nullptr;
   for (const auto& joint : joints_) {
-    if (joint->state != Joint::State::serves) continue;
-    if (hit[joint->index])
+    const bool serving = joint->state == Joint::State::serves;
+    if (hit[joint->index] && serving)
       lost += fmt::format("{}{} (queue pair {})", lost.empty() ? "" : ", ", joint->pair->rail().name(),
                           joint->pair->address().number);
-    else if (left == nullptr)
+    else if (hit[joint->index])
+      tried = tried || joint->state == Joint::State::tries;
+    else if (serving && left == nullptr)
       left = joint.get();
   }
-  if (!usable() || closed_ || left == nullptr || lost.empty()) return false;
-  TUTTI_LOG(warn, "verbs: {} leaves {}: {}; what was on its way goes again over {}", link_.text(), lost, why,
-            left->pair->rail().name());
+  if (lost.empty() && !tried) return false;
+  if (left == nullptr) left = last_resort(hit);
+  if (left == nullptr) return false;
+  if (!lost.empty())
+    TUTTI_LOG(warn, "verbs: {} leaves {}: {}; what was on its way goes again over {}", link_.text(), lost,
+              why, left->pair->rail().name());
   for (const auto& joint : joints_)
-    if (hit[joint->index]) doom(*joint);
+    if (hit[joint->index]) doom(*joint, doubtful_ms);
   return true;
 }
 
-void End::doom(Joint& joint) noexcept {
-  if (joint.state != Joint::State::serves) return;
+void End::doom(Joint& joint, int doubtful_ms) noexcept {
+  if (joint.state != Joint::State::serves && joint.state != Joint::State::tries) return;
+  if (joint.state == Joint::State::serves) {
+    doomed_[doomed_count_++] = static_cast<std::uint8_t>(joint.index);
+    ++away_;
+  }
   joint.state = Joint::State::drains;
   joint.patience = after_ms(kDrain_ms);
+  joint.doubtful_ms = doubtful_ms;
+  joint.peer_ready = false;
   joint.pair->stop();
-  doomed_[doomed_count_++] = static_cast<std::uint8_t>(joint.index);
   station_->start(*this);
 }
 
@@ -87,24 +101,21 @@ void End::peer_closed(std::uint32_t immediate) noexcept {
   const Closed closed = closed_of(immediate);
   if (closed.pair >= pairs()) return;
   Joint& joint = *joints_[closed.pair];
-  if (joint.peer_heard) return;  // said again
+  if (closed.life != (joint.life & kLifeMask) || joint.peer_heard) return;  // said again
   joint.peer_heard = closed.heard;
+  if (joint.state == Joint::State::offered) joint.state = Joint::State::tries;  // in vain
   Hit hit{};
   hit[joint.index] = true;
-  if (joint.state != Joint::State::serves || give_up(hit, "the peer gave it up")) return;
+  if (joint.state > Joint::State::serves || give_up(hit, 0, "the peer gave it up")) return;
   link_.no_rail_left(*joint.pair);
 }
 
 void End::rescue() noexcept {
-  if (doomed_count_ == 0 || !usable()) return;
+  if (!needs_rescue()) return;
   close_drained();
   announce();
-  if (!settled()) return;
-  // A queue pair that was doomed later may hold what an earlier one owed, from before the rest of it.
-  while (doomed_count_ > 0 && settled())
-    if (!move(*joints_[doomed_[doomed_count_ - 1]])) return;
-  if (doomed_count_ > 0) return;
-  TUTTI_LOG(info, "verbs: {} goes on over {}", link_.text(), pair(carrier()).rail().name());
+  settle();
+  restore();
 }
 
 void End::close_drained() noexcept {
@@ -113,6 +124,8 @@ void End::close_drained() noexcept {
     if (!joint->pair->drained() && !passed(joint->patience)) continue;
     joint->pair->destroy();
     joint->state = Joint::State::closed;
+    joint->last_word = Closed{joint->index, joint->life, joint->heard};
+    joint->told_on.reset();
   }
 }
 
@@ -121,19 +134,30 @@ void End::announce() noexcept {
   Joint* const speaker = survivor();
   if (speaker == nullptr || !(established() || heard_)) return;
   for (const auto& joint : joints_) {
-    if (joint->state < Joint::State::closed || (joint->told_on && serves(*joint->told_on))) continue;
+    if (!joint->last_word || (joint->told_on && serves(*joint->told_on))) continue;
     joint->told_on = speaker->index;
-    speaker->pair->write_and_tell({}, peers_memory_, immediate_of(Closed{joint->index, joint->heard}));
+    speaker->pair->write_and_tell({}, peers_memory_, immediate_of(*joint->last_word));
     post(speaker->index);
     if (speaker->state != Joint::State::serves) return;
   }
 }
 
+/// Of what was doomed, both ends have closed all.
 bool End::settled() const noexcept {
-  return std::all_of(joints_.begin(), joints_.end(), [](const auto& joint) {
-    return joint->state == Joint::State::serves || joint->state == Joint::State::gone ||
-           (joint->state == Joint::State::closed && joint->peer_heard);
+  return std::all_of(doomed_.begin(), doomed_.begin() + doomed_count_, [&](unsigned index) {
+    return joints_[index]->state == Joint::State::closed && joints_[index]->peer_heard;
   });
+}
+
+void End::settle() noexcept {
+  for (const auto& joint : joints_)
+    if (!joint->carried && joint->state == Joint::State::closed && joint->peer_heard) rest(*joint);
+  if (doomed_count_ == 0) return;
+  // A queue pair that was doomed later may hold what an earlier one owed, from before the rest of it.
+  while (doomed_count_ > 0 && settled())
+    if (!move(*joints_[doomed_[doomed_count_ - 1]])) return;
+  if (doomed_count_ > 0) return;
+  TUTTI_LOG(info, "verbs: {} goes on over {}", link_.text(), pair(carrier()).rail().name());
 }
 
 /// Posts what the peer lacks of it on one that serves. false: not all of it yet.
@@ -149,7 +173,7 @@ bool End::move(Joint& joint) noexcept {
     if (*joint.moved + 1 == end) successor->pair->signal();
     post(successor->index);
   }
-  joint.state = Joint::State::gone;
+  rest(joint);
   strike(joint.index, successor->index);
   TUTTI_LOG(info, "verbs: {} repeated {} requests of {} on {}", link_.text(), end - *first,
             joint.pair->rail().name(), successor->pair->rail().name());
@@ -159,6 +183,7 @@ bool End::move(Joint& joint) noexcept {
 
 /// Forgets it. What comes next on the carrier must come after what was repeated.
 void End::strike(unsigned index, unsigned successor) noexcept {
+  ++moves_;
   doomed_count_ = static_cast<unsigned>(std::remove(doomed_.begin(), doomed_.begin() + doomed_count_, index) -
                                         doomed_.begin());
   const bool carried = carrier() == index;

@@ -43,6 +43,7 @@ class VerbsInlet final : public Inlet, private End {
   [[nodiscard]] std::optional<std::string> due() const noexcept override;
   void received(std::uint32_t immediate) noexcept override;
   [[nodiscard]] bool established() const noexcept override { return writer_ready_; }
+  [[nodiscard]] bool leads() const noexcept override { return false; }
 
   void answer(const EndDescription& offer);
   [[nodiscard]] Expected& expected(std::uint64_t index) noexcept { return expected_ring_[index % kQueued]; }

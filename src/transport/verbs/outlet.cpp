@@ -205,7 +205,7 @@ bool VerbsOutlet::pump() noexcept {
   rescue();
   if (connected_ && flowing()) push();
   look_for_peer();
-  return !link_.broken() && (!connected_ || gone() || !flowing() || unposted_ != last_);
+  return !link_.broken() && (!connected_ || gone() || needs_rescue() || unposted_ != last_);
 }
 
 std::optional<std::string> VerbsOutlet::due() const noexcept {

@@ -55,6 +55,7 @@ class VerbsOutlet final : public Outlet, private End {
   void received(std::uint32_t immediate) noexcept override;
   void sent() noexcept override;
   [[nodiscard]] bool established() const noexcept override { return connected_; }
+  [[nodiscard]] bool leads() const noexcept override { return true; }
   void moved(unsigned to) noexcept override;
 
   void finish_set_up(const EndDescription& answer);

@@ -62,6 +62,7 @@ class OutletReach final : public Reach {
  private:
   void note_posted() noexcept {
     carrier_ = outlet_.carrier();
+    moves_ = outlet_.moves();
     posted_ = outlet_.pair(carrier_).signalled();
   }
 
@@ -71,7 +72,8 @@ class OutletReach final : public Reach {
   Keys from_{};  // of the source at hand: the next comes when all of it is written
   bool waits_ = false;
   unsigned carrier_ = 0;      // while it waits: the queue pair that carries what was written,
-  std::uint32_t posted_ = 0;  // and its last request
+  std::uint32_t posted_ = 0;  // and its last request,
+  unsigned moves_ = 0;        // unless another has taken them over
 };
 
 std::size_t OutletReach::write(std::size_t offset, const std::byte* data, std::size_t bytes) noexcept {
@@ -97,7 +99,7 @@ std::size_t OutletReach::write(std::size_t offset, const std::byte* data, std::s
 bool OutletReach::written() noexcept {
   if (!waits_) return true;
   if (outlet_.flowing()) {
-    if (carrier_ != outlet_.carrier()) note_posted();
+    if (moves_ != outlet_.moves()) note_posted();
     waits_ = static_cast<std::int32_t>(outlet_.pair(carrier_).reaped() - posted_) < 0;
   }
   if (waits_) outlet_.refused_ = true;  // if the peer goes now, it is a failure

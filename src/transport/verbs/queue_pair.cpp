@@ -47,12 +47,15 @@ ibv_ah_attr way_to(const PeerPort& peer, const Rail& rail, const Settings& setti
 
 }  // namespace
 
-QueuePair::QueuePair(const Rail& rail, Depth depth, std::uint32_t endpoint, unsigned pair,
-                     const Settings& settings)
+QueuePair::QueuePair(const Rail& rail, Depth depth, const Ticket& before, const Settings& settings)
     : rail_(rail),
       depth_(depth),
-      ticket_{0, endpoint, static_cast<std::uint8_t>(pair), false},
+      ticket_(before),
       completions_(rail.device->completions().reserve(depth.completions())),
+      posted_(before.posted),
+      reaped_(before.posted),
+      signalled_(before.posted),
+      probe_(before.posted),
       log_(depth.sends) {
   try {
     create(settings);
@@ -186,6 +189,17 @@ void QueuePair::repeat(const Written& request) noexcept {
   add(request);
 }
 
+// It does not count as signalled: who waits for what is posted does not wait for it.
+int QueuePair::probe(const Remote& to, std::uint32_t immediate) noexcept {
+  TUTTI_ASSERT(posted_ == probe_, posted_, probe_);
+  const std::uint32_t before = signalled_;
+  add({{}, to, immediate, true});
+  signal();
+  signalled_ = before;
+  probe_ = posted_;
+  return post();
+}
+
 void QueuePair::signal() noexcept {
   requests_[collected_ - 1].send_flags |= IBV_SEND_SIGNALED;
   signalled_ = posted_;
@@ -217,6 +231,7 @@ std::optional<std::uint32_t> QueuePair::first_lost(std::uint32_t heard) const no
     if (tells && missing == 0) break;  // that one was heard, and with it all before
     if (tells) --missing;
   }
+  if (first == probe_) ++first;
   return missing == 0 ? std::optional(first) : std::nullopt;
 }
 

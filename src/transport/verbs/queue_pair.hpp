@@ -53,9 +53,9 @@ class QueuePair {
     [[nodiscard]] int completions() const noexcept { return static_cast<int>(sends + receives); }
   };
 
-  /// Ready to receive `depth.receives` immediates once connected. `endpoint`, `pair`: for the tickets. Throws
-  /// what libibverbs says.
-  QueuePair(const Rail& rail, Depth depth, std::uint32_t endpoint, unsigned pair, const Settings& settings);
+  /// Ready to receive `depth.receives` immediates once connected. `before`: like its tickets; its requests
+  /// are numbered from the next on. Throws what libibverbs says.
+  QueuePair(const Rail& rail, Depth depth, const Ticket& before, const Settings& settings);
   QueuePair(QueuePair&&) noexcept = default;
   QueuePair& operator=(QueuePair&&) = delete;
   ~QueuePair();
@@ -83,6 +83,9 @@ class QueuePair {
   /// The last collected request gives a completion here. (Every so many do of themselves.)
   void signal() noexcept;
   void repeat(const Written& request) noexcept;
+  /// The first request of all: nothing but the immediate, with a completion here, and never repeated
+  /// elsewhere. 0 or an errno.
+  [[nodiscard]] int probe(const Remote& to, std::uint32_t immediate) noexcept;
   /// Posts what was collected; 0 or an errno. Once stopped it only keeps it to be repeated elsewhere.
   [[nodiscard]] int post() noexcept;
   /// Posts receives for so many more immediates; 0 or an errno.
@@ -127,8 +130,9 @@ class QueuePair {
   Gid peer_gid_{};
   ibv_mtu mtu_ = IBV_MTU_1024;
   std::uint32_t posted_ = 0, reaped_ = 0, signalled_ = 0;
-  std::uint32_t told_ = 0;  // of the posted ones, those with an immediate
-  unsigned ready_ = 0;      // receives
+  std::uint32_t told_ = 0;   // of the posted ones, those with an immediate
+  std::uint32_t probe_ = 0;  // its number
+  unsigned ready_ = 0;       // receives
   bool stopped_ = false;
   std::vector<Written> log_;  // of the requests that were not reaped, by their numbers
   unsigned collected_ = 0;

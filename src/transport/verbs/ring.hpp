@@ -29,6 +29,7 @@ enum class Word : std::uint32_t {
   credit,  // so many parcels were given back
   advert,  // the reader says where a message goes
   closed,  // one end has closed a queue pair (failover.hpp)
+  fresh,   // one end has made a queue pair anew
 };
 
 struct Header {

@@ -8,7 +8,11 @@
 namespace tutti::verbs {
 
 Station::Station(const World& world, std::vector<Rail> rails)
-    : world_(world), rails_(std::move(rails)), down_(rails_.size()) {
+    : world_(world),
+      rails_(std::move(rails)),
+      down_(rails_.size()),
+      failed_(rails_.size()),
+      found_(rails_.size()) {
   for (const Rail& rail : rails_) {
     if (std::find(devices_.begin(), devices_.end(), rail.device) != devices_.end()) continue;
     devices_.push_back(rail.device);
@@ -32,8 +36,10 @@ std::string Station::act_on(const ibv_async_event& event, const Device& device) 
   for (std::size_t i = 0; i < rails_.size(); ++i) {
     if (rails_[i].device.get() != &device) continue;
     if (port && (*port == 0 || *port == rails_[i].port)) down_[i] = true;
+    if (port == 0) failed_[i] = true;
     if (event.event_type == IBV_EVENT_PORT_ACTIVE && event.element.port_num == rails_[i].port)
       down_[i] = false;
+    found_[i] = {};
   }
   if (!port) return "";
   unsigned moved = 0;
@@ -43,6 +49,18 @@ std::string Station::act_on(const ibv_async_event& event, const Device& device) 
     return fmt::format("; {} connection{} of its go{} over other rails", moved, moved == 1 ? "" : "s",
                        moved == 1 ? "es" : "");
   return "; its traffic, if any, waits until it is back or retries end";
+}
+
+std::optional<Rail> Station::find_again(const Rail& rail) noexcept {
+  constexpr int kGlance_ms = 100;
+  for (std::size_t i = 0; i < rails_.size(); ++i) {
+    if (rails_[i].device != rail.device || rails_[i].port != rail.port || failed_[i]) continue;
+    Found& found = found_[i];
+    if (passed(found.fresh)) found = {verbs::find_again(rail), after_ms(kGlance_ms)};
+    down_[i] = !found.rail;
+    return found.rail;
+  }
+  return std::nullopt;
 }
 
 void Station::start(Busy& endpoint) {

@@ -5,6 +5,7 @@
 
 #include <list>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "transport/transport.hpp"
@@ -43,6 +44,8 @@ class Station {
   [[nodiscard]] const std::vector<Rail>& rails() const noexcept { return rails_; }
   /// Its device has said that it serves no more, and not yet that it does again.
   [[nodiscard]] bool is_down(std::size_t rail) const noexcept { return down_[rail]; }
+  /// The rail as it is now, if it can be used again. Asks its device now and then, not each time.
+  [[nodiscard]] std::optional<Rail> find_again(const Rail& rail) noexcept;
   [[nodiscard]] std::span<const std::shared_ptr<Device>> devices() const noexcept { return devices_; }
   /// Registered memory goes from where it lies.
   [[nodiscard]] bool takes_added() const noexcept { return world_.settings.verbs_zero_copy; }
@@ -82,7 +85,13 @@ class Station {
 
   const World& world_;
   std::vector<Rail> rails_;
-  std::vector<bool> down_;  // by rail
+  std::vector<bool> down_, failed_;  // by rail; what has failed is not asked any more
+  /// What a device was asked last.
+  struct Found {
+    std::optional<Rail> rail;
+    Deadline fresh{};
+  };
+  std::vector<Found> found_;  // by rail
   std::vector<std::shared_ptr<Device>> devices_;
   Registrations registrations_;
   std::list<ExposedMemory> exposed_;
