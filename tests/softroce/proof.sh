@@ -57,6 +57,10 @@ zero_copy() {
     -b 64 -e 5M -f 40
 }
 
+one_sided() {
+  on_hosts 2 2 once 2 put $middle && on_hosts 2 2 once 1 put $large --memory tutti
+}
+
 collectives_across_machines() { TUTTI_VERBS_QUEUE_PAIRS=2 once 2 all $middle; }
 large_messages_across_machines() { once 1 all_reduce,alltoall $large; }
 
@@ -210,7 +214,7 @@ wait_until() { # SENTENCE COMMAND…
 # ---- All of them
 
 steps_of_one_machine="conformance collectives_of_2_hosts_1_rail collectives_of_2_hosts_2_rails collectives_of_4_hosts_1_rail
-  collectives_of_4_hosts_2_rails large_messages zero_copy loss_of_a_thousandth loss_of_a_hundredth a_killed_process
+  collectives_of_4_hosts_2_rails large_messages zero_copy one_sided loss_of_a_thousandth loss_of_a_hundredth a_killed_process
   a_link_cut_for_a_moment a_link_cut_for_good a_cut_rail a_cut_rail_with_zero_copy"
 steps_across_machines="collectives_across_machines large_messages_across_machines"
 
