@@ -92,6 +92,29 @@ TEST_P(VerbsReturn, is_tried_again_when_the_rail_dies_at_once) {
   });
 }
 
+/// Of three rails one is just coming back, so that words about its last life are said again.
+TEST_P(VerbsReturn, lets_another_rail_die_meanwhile) {
+  constexpr PairOptions kShape{.zero_copy = true, .queue_pairs = 3};
+  constexpr long kRequests = 30;
+  reset({.devices = 3});
+  for (const int first : {0, 1, 2})
+    for (const int second : {1, 2})
+      for (long request = 0; request < kRequests; ++request) {
+        SCOPED_TRACE(fmt::format("device {}, then {} later, request {}", first, second, request));
+        kill_rail({});
+        Pair pair(kShape);
+        kill_rail({first, 2, GetParam()});
+        talk_straight(pair);
+        be_left(pair);
+        mend_rail();
+        kill_rail({(first + second) % 3, request, GetParam()});
+        talk_straight(pair);
+        if (rail_is_dead()) come_back(pair);
+        talk_straight(pair);
+        ASSERT_FALSE(HasFailure());
+      }
+}
+
 INSTANTIATE_TEST_SUITE_P(, VerbsReturn,
                          ::testing::Values(Manner::cut, Manner::unheard, Manner::late, Manner::slow,
                                            Manner::down),
