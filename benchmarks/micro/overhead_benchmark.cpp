@@ -6,8 +6,6 @@
 //
 // "two ranks" counts the work of both. The calls through the public interface are of a communicator of one
 // rank.
-#include <charconv>
-#include <cstdlib>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -17,6 +15,7 @@
 
 #include <tutti/tutti.h>
 
+#include "asked.hpp"
 #include "execute/run.hpp"
 #include "schedule/algorithms/algorithm.hpp"
 #include "transport/shm/shm.hpp"
@@ -162,15 +161,6 @@ void through_the_interface(benchmark::State& state) {
     }
   }
   tuttiCommDestroy(comm);
-}
-
-/// instructions.py says how many calls it wants: the difference of two runs is what calls alone take.
-void as_often_as_asked(benchmark::internal::Benchmark* measured) {
-  const char* const calls_wanted = std::getenv("TUTTI_BENCHMARK_CALLS");
-  const std::string_view text = calls_wanted == nullptr ? "" : calls_wanted;
-  std::int64_t calls = 0;
-  if (std::from_chars(text.data(), text.data() + text.size(), calls).ec == std::errc())
-    measured->Iterations(calls);
 }
 
 BENCHMARK(slot)->Arg(8)->Arg(1024)->Arg(32 << 10)->Apply(as_often_as_asked);

@@ -9,8 +9,6 @@
 #include <thread>
 #include <vector>
 
-#include <gtest/gtest.h>
-
 #include "base/error.hpp"
 #include "transport/tcp_pair.hpp"
 #include "transport/transport.hpp"
@@ -68,11 +66,15 @@ class Pair {
   void progress() {
     for (const auto& transport : transports) transport->progress();
   }
+  /// Throws timeout if it does not get there.
   void move(std::span<const std::byte> from, std::span<std::byte> to, Tag tag) {
     const std::uint64_t before = inlet->placed();
-    ASSERT_TRUE(until([&] { return inlet->expect(to.data(), to.size(), tag); }));
-    ASSERT_TRUE(until([&] { return outlet->send(from.data(), from.size(), tag); }));
-    ASSERT_TRUE(until([&] { return inlet->placed() > before; }));
+    const auto wait = [&](auto done) {
+      if (!until(done)) fail(Code::timeout, "a message of {} bytes did not get there", from.size());
+    };
+    wait([&] { return inlet->expect(to.data(), to.size(), tag); });
+    wait([&] { return outlet->send(from.data(), from.size(), tag); });
+    wait([&] { return inlet->placed() > before; });
   }
 
   std::array<Failure, 2> failures;
