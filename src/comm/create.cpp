@@ -157,8 +157,9 @@ void Communicator::assemble(Membership membership, ControlListener listener) {
       ranks_per_core(infos, world_.host_of, world_.host_of[static_cast<std::size_t>(rank())]);
   world_.oversubscribed = crowd > 1;
   const LastLevelCache cache = last_level_cache();
+  // Half of it at most: the wire's buffers, and what the program itself works with, are there too.
   cache_share_ = static_cast<std::size_t>(static_cast<double>(cache.bytes) /
-                                          std::max(1.0, crowd * static_cast<double>(cache.processors)));
+                                          std::max(2.0, crowd * static_cast<double>(cache.processors)));
   keep_useful_transports(infos);
   std::vector<std::string> control_addresses;
   for (const RankInfo& info : infos) control_addresses.push_back(info.control_address);
