@@ -1,8 +1,11 @@
 #include "base/cache.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <charconv>
 #include <fstream>
 #include <string>
+#include <string_view>
 
 namespace tutti {
 namespace {
@@ -15,19 +18,21 @@ std::string word_in(const std::filesystem::path& file) {
 
 /// "32768K"; 0: none.
 std::size_t size_from(const std::string& text) {
-  std::size_t number = 0, digits = 0;
-  for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '9' && digits < 12; ++digits)
-    number = number * 10 + static_cast<std::size_t>(text[digits] - '0');
-  const std::string unit = text.substr(digits);
+  std::size_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc()) return 0;
+  const std::string_view unit(rest, static_cast<std::size_t>(end - rest));
   return unit == "K" ? number << 10 : unit == "M" ? number << 20 : unit.empty() ? number : 0;
 }
 
 /// Bits of a mask in hexadecimal, "ff,ffffffff".
 int bits_in(const std::string& mask) {
   int bits = 0;
-  for (const char c : mask) {
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 0;
-    bits += (digit & 1) + (digit >> 1 & 1) + (digit >> 2 & 1) + (digit >> 3);
+  for (const char& digit : mask) {
+    unsigned value = 0;
+    std::from_chars(&digit, &digit + 1, value, 16);
+    bits += std::popcount(value);
   }
   return bits;
 }
