@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -70,6 +71,7 @@ class Fabric {
   std::string failed;
   Judge judge;
   Death death;
+  std::set<const ibv_device*> down;  // their ports, as raise() was told
   long rail_requests = 0;
   bool rail_dead = false;
   int stragglers = 0;                  // requests that still arrive on it
@@ -108,7 +110,8 @@ class Fabric {
   void mend();
   [[nodiscard]] bool is_used() const;
   [[nodiscard]] bool port_is_down(const ibv_context& context) const {
-    return rail_dead && death.manner == Manner::down && is_on_rail(context);
+    return down.contains(context.device) ||
+           (rail_dead && death.manner == Manner::down && is_on_rail(context));
   }
 
   /// Carries out what can be.

@@ -236,6 +236,21 @@ TEST_F(Verbs, reads_what_devices_report) {
   talk(pair);  // an event alone ends nothing
 }
 
+TEST_F(Verbs, stays_on_a_rail_that_was_down_for_less_than_it_took_to_hear_of) {
+  verbs_double::reset({.devices = 2});
+  ::testing::internal::CaptureStderr();
+  {
+    Pair pair;
+    for (const auto type : {IBV_EVENT_PORT_ERR, IBV_EVENT_PORT_ACTIVE}) verbs_double::raise(type);
+    for (const auto& transport : pair.transports) transport->sleep(0);
+    talk(pair);
+  }
+  EXPECT_THAT(
+      ::testing::internal::GetCapturedStderr(),
+      AllOf(HasSubstr("soft1 port 1: the port went down; it is active again"), Not(HasSubstr("leaves"))));
+  verbs_double::reset();
+}
+
 TEST_F(Verbs, says_why_there_is_none) {
   verbs_double::reset({.devices = 0});
   World world;

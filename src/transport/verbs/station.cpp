@@ -30,8 +30,19 @@ void Station::Events::ready() noexcept {
   }
 }
 
+/// It tells that a port went down, so late that the port is up again: connections may have gone back to it
+/// since. Those that missed something by it find out from their completions.
+bool Station::is_outdated(const ibv_async_event& event, const Device& device) const noexcept {
+  return event.event_type == IBV_EVENT_PORT_ERR &&
+         std::any_of(rails_.begin(), rails_.end(), [&](const Rail& rail) {
+           return rail.device.get() == &device && rail.port == event.element.port_num &&
+                  verbs::find_again(rail).has_value();
+         });
+}
+
 /// What was done about it.
 std::string Station::act_on(const ibv_async_event& event, const Device& device) noexcept {
+  if (is_outdated(event, device)) return "; it is active again";
   const auto port = port_lost(event);
   for (std::size_t i = 0; i < rails_.size(); ++i) {
     if (rails_[i].device.get() != &device) continue;

@@ -81,6 +81,7 @@ class Station {
     Station& station;
     Device& device;
   };
+  [[nodiscard]] bool is_outdated(const ibv_async_event& event, const Device& device) const noexcept;
   [[nodiscard]] std::string act_on(const ibv_async_event& event, const Device& device) noexcept;
 
   const World& world_;
