@@ -3,6 +3,7 @@
 
 #include "transport/conformance.hpp"
 #include "transport/verbs_double.hpp"
+#include "transport/verbs_faults.hpp"
 
 namespace tutti::onesided {
 namespace {
@@ -19,10 +20,10 @@ const conformance::Wire& wire() {
 TEST(VerbsReach, memory_that_the_device_refuses_is_not_exposed) {
   on_threads(wire(), 1, [](Member& member) {
     std::vector<std::byte> memory(100'000);
-    verbs_double::fail_call(0);
+    verbs_faults::fail_call(0);
     EXPECT_EQ(member.transport->expose(memory.data(), memory.size()), "");
-    EXPECT_EQ(verbs_double::failed_call(), "ibv_reg_mr");
-    verbs_double::fail_call(-1);
+    EXPECT_EQ(verbs_faults::failed_call(), "ibv_reg_mr");
+    verbs_faults::fail_call(-1);
     const std::string words = member.transport->expose(memory.data(), memory.size());
     EXPECT_NE(words, "");
     member.transport->conceal(words);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The proof that tutti works on real RDMA devices, for inside the test bed: run.sh … proof.sh BUILD [STEP…]
 #
-# BUILD is a build folder with tutti-perf and transport_verbs_conformance_test. Every step of the machine's shape is run,
+# BUILD is a build folder with tutti-perf, transport_verbs_conformance_test and transport_verbs_faults_test. Every step of the machine's shape is run,
 # or those named; each prints a line, and what its programs printed if it failed. tutti-perf compares every element.
 set -u
 
@@ -20,10 +20,21 @@ fail() {
   return 1
 }
 
+# What waits for the address of a neighbour that does not answer holds its queue pair, and that the process that destroys it.
+unknown_neighbours_soon() {
+  for file in /proc/sys/net/ipv4/neigh/net*/retrans_time_ms; do echo 100 >"$file"; done
+}
+
 # ---- Steps
 
 conformance() {
   TUTTI_VERBS_TIMEOUT= TUTTI_TEST_VERBS_DEVICES='rxe#_' "$build/tests/transport/transport_verbs_conformance_test"
+}
+
+# Any call fails, any completion of a send.
+faults() {
+  unknown_neighbours_soon
+  TUTTI_TEST_VERBS_DEVICES='rxe#_' "$build/tests/transport/transport_verbs_faults_test"
 }
 
 # once N COLLECTIVES OPTIONS…: N ranks on each host, one call to be checked at each size, out of place and in place.
@@ -176,11 +187,6 @@ cut_in_turn() { # OPTIONS…
   return $status
 }
 
-# What waits for the address of a neighbour that does not answer holds its queue pair, and that the process that destroys it.
-unknown_neighbours_soon() {
-  for file in /proc/sys/net/ipv4/neigh/net*/retrans_time_ms; do echo 100 >"$file"; done
-}
-
 cut_and_restore() { # RAIL HOST
   left=$(lines "leaves rxe._$1")
   softroce link cut "$1" "$2"
@@ -213,7 +219,7 @@ wait_until() { # SENTENCE COMMAND…
 
 # ---- All of them
 
-steps_of_one_machine="conformance collectives_of_2_hosts_1_rail collectives_of_2_hosts_2_rails collectives_of_4_hosts_1_rail
+steps_of_one_machine="conformance faults collectives_of_2_hosts_1_rail collectives_of_2_hosts_2_rails collectives_of_4_hosts_1_rail
   collectives_of_4_hosts_2_rails large_messages zero_copy one_sided loss_of_a_thousandth loss_of_a_hundredth a_killed_process
   a_link_cut_for_a_moment a_link_cut_for_good a_cut_rail a_cut_rail_with_zero_copy"
 steps_across_machines="collectives_across_machines large_messages_across_machines"

@@ -52,13 +52,13 @@ TEST_F(KnownMemoryTest, is_registered_anew_when_an_address_is_given_out_again) {
   std::byte* const memory = allocations.add(pages());
   known.refresh();
   const std::size_t before = verbs_double::living();
-  const long calls = verbs_double::calls();
+  const long calls = verbs_faults::calls();
   ASSERT_TRUE(allocations.remove(memory));
   ASSERT_EQ(allocations.add(pages(memory)), memory);
   known.refresh();
   EXPECT_TRUE(pair.outlet->takes(memory, kBytes));
   EXPECT_EQ(verbs_double::living(), before);
-  EXPECT_EQ(verbs_double::calls(), calls + 1) << "one ibv_reg_mr";
+  EXPECT_EQ(verbs_faults::calls(), calls + 1) << "one ibv_reg_mr";
 }
 
 TEST_F(KnownMemoryTest, goes_by_copies_where_a_device_refuses_it) {
@@ -66,10 +66,10 @@ TEST_F(KnownMemoryTest, goes_by_copies_where_a_device_refuses_it) {
   Transport* const transports[] = {pair.transports[0].get()};
   KnownMemory known(transports, allocations);
   std::byte* const memory = allocations.add(pages());
-  verbs_double::fail_call(0);
+  verbs_faults::fail_call(0);
   known.refresh();
-  EXPECT_EQ(verbs_double::failed_call(), "ibv_reg_mr_iova2");
-  verbs_double::fail_call(-1);
+  EXPECT_EQ(verbs_faults::failed_call(), "ibv_reg_mr_iova2");
+  verbs_faults::fail_call(-1);
   EXPECT_FALSE(pair.outlet->takes(memory, kBytes));
   std::vector<std::byte> target(kBytes);
   pair.move({memory, kBytes}, target, 1);

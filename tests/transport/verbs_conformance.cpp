@@ -1,9 +1,8 @@
 // The verbs wire in the conformance suite: over the double's devices, where ranks are threads; and with
-// TUTTI_TEST_VERBS_DEVICES over this host's own, where they are processes too. In its value # stands for a
-// host, of which ranks play two: "rxe#_".
+// TUTTI_TEST_VERBS_DEVICES over this host's own, where they are processes too.
 #include "transport/conformance.hpp"
 #include "transport/verbs/verbs.hpp"
-#include "transport/verbs_double.hpp"
+#include "transport/verbs_pair.hpp"
 
 namespace tutti::conformance {
 
@@ -16,28 +15,21 @@ struct Shape {
 };
 
 Wire wire(std::string name, Shape shape) {
-  constexpr int kHosts = 2;
-  const std::string devices = environment("TUTTI_TEST_VERBS_DEVICES");
-  const bool real = !devices.empty();
+  const bool real = !verbs_double::real_devices(0).empty();
+  static const verbs::Table& doubles = verbs_faults::around(verbs_double::table());
   return {.name = std::move(name),
           .make =
               [real](const World& world) {
-                return real ? make_verbs_transport(world)
-                            : make_verbs_transport(world, verbs_double::table());
+                return real ? make_verbs_transport(world) : make_verbs_transport(world, doubles);
               },
           .adapt =
-              [shape, devices](World& world) {
-                for (const char letter : devices) {
-                  if (letter == '#')
-                    world.settings.verbs_devices += std::to_string(world.rank % kHosts);
-                  else
-                    world.settings.verbs_devices += letter;
-                }
+              [shape, real](World& world) {
+                world.settings.verbs_devices = verbs_double::real_devices(world.rank);
                 world.settings.socket_interfaces = "=lo";
                 world.settings.verbs_zero_copy = shape.zero_copy;
                 world.settings.verbs_queue_pairs = shape.queue_pairs;
                 world.settings.verbs_slots = shape.slots;
-                if (!devices.empty() || world.rank != 0) return;
+                if (real || world.rank != 0) return;
                 verbs_double::kill_rail({1, shape.rail_dies_at, verbs_double::Manner::failed});
               },
           .processes = real};
@@ -51,7 +43,7 @@ std::vector<Wire> wires() {
                            wire("verbs_three_pairs", {.zero_copy = true, .queue_pairs = 3})};
   // Not among the first ones: some tests look at nothing more once they have sent, and a rail that dies needs
   // both ends.
-  if (environment("TUTTI_TEST_VERBS_DEVICES").empty())
+  if (verbs_double::real_devices(0).empty())
     for (const long request : {20, 60})
       all.push_back(wire(fmt::format("verbs_rail_dies_at_{}", request),
                          {.zero_copy = true, .queue_pairs = 2, .rail_dies_at = request}));

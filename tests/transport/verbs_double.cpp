@@ -35,7 +35,6 @@ ibv_gid gid_of(const ibv_device* device, int index) {
 ibv_device** get_device_list(int* count) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
-  if (f.fails("ibv_get_device_list", ENOMEM)) return nullptr;
   auto list = std::make_unique<ibv_device*[]>(f.devices.size() + 1);
   for (std::size_t i = 0; i < f.devices.size(); ++i) list[i] = f.devices[i].get();
   *count = static_cast<int>(f.devices.size());
@@ -53,7 +52,6 @@ const char* get_device_name(ibv_device* device) {
 ibv_context* open_device(ibv_device* device) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
-  if (f.fails("ibv_open_device", EACCES)) return nullptr;
   auto context = std::make_unique<SoftContext>();
   context->device = device;
   context->async_fd = ::eventfd(0, EFD_NONBLOCK | EFD_SEMAPHORE | EFD_CLOEXEC);
@@ -73,7 +71,6 @@ int close_device(ibv_context* context) {
 int query_device(ibv_context*, ibv_device_attr* attributes) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
-  if (f.fails("ibv_query_device", EIO)) return EIO;
   *attributes = {};
   attributes->phys_port_cnt = 1;
   attributes->max_cqe = 1 << 16;
@@ -83,7 +80,6 @@ int query_device(ibv_context*, ibv_device_attr* attributes) {
 int query_port(ibv_context* context, std::uint8_t port, ibv_port_attr* attributes) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
-  if (f.fails("ibv_query_port", EIO)) return EIO;
   if (port != 1) return EINVAL;
   *attributes = {};
   attributes->state = f.port_is_down(*context) ? IBV_PORT_DOWN : IBV_PORT_ACTIVE;
@@ -103,7 +99,6 @@ int query_gid(ibv_context* context, std::uint8_t, int index, ibv_gid* gid) {
 ssize_t query_gid_table(ibv_context* context, ibv_gid_entry* entries, std::size_t most) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
-  if (f.fails("ibv_query_gid_table", EIO)) return -EIO;
   std::size_t count = 0;
   for (; count < std::min(most, kGids); ++count) {
     entries[count] = {};
@@ -130,7 +125,6 @@ void ack_async_event(ibv_async_event*) {}
 ibv_pd* alloc_pd(ibv_context* context) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
-  if (f.fails("ibv_alloc_pd", ENOMEM)) return nullptr;
   auto domain = std::make_unique<ibv_pd>();
   domain->context = context;
   ibv_pd* const key = domain.get();
@@ -157,14 +151,12 @@ ibv_mr* add_region(Fabric& f, ibv_pd* domain, void* address, std::size_t bytes, 
 ibv_mr* reg_mr(ibv_pd* domain, void* address, std::size_t bytes, int access) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
-  if (f.fails("ibv_reg_mr", ENOMEM)) return nullptr;
   return add_region(f, domain, address, bytes, access);
 }
 
 ibv_mr* reg_mr_iova2(ibv_pd* domain, void* address, std::size_t bytes, std::uint64_t, unsigned access) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
-  if (f.fails("ibv_reg_mr_iova2", ENOMEM)) return nullptr;
   if (!f.options.relaxes) return errno = EOPNOTSUPP, nullptr;
   return add_region(f, domain, address, bytes, static_cast<int>(access));
 }
@@ -174,7 +166,6 @@ ibv_mr* reg_dmabuf_mr(ibv_pd* domain, std::uint64_t offset, std::size_t bytes, s
                       int access) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
-  if (f.fails("ibv_reg_dmabuf_mr", ENOMEM)) return nullptr;
   struct stat file {};
   if (::fstat(fd, &file) != 0) return nullptr;
   if (offset + bytes > static_cast<std::uint64_t>(file.st_size)) return errno = EINVAL, nullptr;
@@ -192,7 +183,6 @@ int dereg_mr(ibv_mr* region) {
 ibv_comp_channel* create_comp_channel(ibv_context* context) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
-  if (f.fails("ibv_create_comp_channel", EMFILE)) return nullptr;
   auto channel = std::make_unique<SoftChannel>();
   channel->context = context;
   channel->fd = ::eventfd(0, EFD_NONBLOCK | EFD_SEMAPHORE | EFD_CLOEXEC);
@@ -212,7 +202,6 @@ int destroy_comp_channel(ibv_comp_channel* channel) {
 ibv_cq* create_cq(ibv_context* context, int, void* user, ibv_comp_channel* channel, int) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
-  if (f.fails("ibv_create_cq", ENOMEM)) return nullptr;
   auto queue = std::make_unique<SoftQueue>();
   queue->context = context;
   queue->channel = channel;
@@ -232,7 +221,6 @@ int destroy_cq(ibv_cq* queue) {
 int req_notify_cq(ibv_cq* queue, int) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
-  if (f.fails("ibv_req_notify_cq", EIO)) return EIO;
   f.queues.at(queue)->armed = true;
   return 0;
 }
@@ -267,7 +255,6 @@ ibv_qp* create_qp(ibv_pd* domain, ibv_qp_init_attr* attributes) {
   constexpr std::uint32_t kMostInline = 128;
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
-  if (f.fails("ibv_create_qp", ENOMEM)) return nullptr;
   if (attributes->cap.max_inline_data > kMostInline) {
     errno = EINVAL;
     return nullptr;
@@ -288,7 +275,6 @@ ibv_qp* create_qp(ibv_pd* domain, ibv_qp_init_attr* attributes) {
 int modify_qp(ibv_qp* pair, ibv_qp_attr* attributes, int mask) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
-  if (f.fails("ibv_modify_qp", ETIMEDOUT)) return ETIMEDOUT;
   SoftPair& changed = *f.pairs.at(pair->qp_num);
   const bool in_order = attributes->qp_state == IBV_QPS_ERR || attributes->qp_state == changed.state + 1;
   if ((mask & IBV_QP_STATE) == 0 || !in_order) return EINVAL;
@@ -315,7 +301,6 @@ int post_send(ibv_qp* pair, ibv_send_wr* requests, ibv_send_wr** bad) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
   *bad = requests;
-  if (f.fails("ibv_post_send", ENOMEM)) return ENOMEM;
   SoftPair& from = *f.pairs.at(pair->qp_num);
   for (ibv_send_wr* wr = requests; wr != nullptr; wr = wr->next) {
     *bad = wr;
@@ -338,7 +323,6 @@ int post_recv(ibv_qp* pair, ibv_recv_wr* requests, ibv_recv_wr** bad) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
   *bad = requests;
-  if (f.fails("ibv_post_recv", ENOMEM)) return ENOMEM;
   SoftPair& to = *f.pairs.at(pair->qp_num);
   for (ibv_recv_wr* wr = requests; wr != nullptr; wr = wr->next) {
     *bad = wr;

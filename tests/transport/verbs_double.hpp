@@ -1,8 +1,9 @@
 // A double of libibverbs: RDMA devices made of software, behind the transport's table of functions.
 //
 // Its queue pairs are reliable-connected and write: between all contexts of this process, with the checks
-// that a device makes (keys, bounds, states, receives). A test can make any call fail and any completion bad.
-// It counts what lives, so that a test sees what leaks. One fabric for the process; any thread.
+// that a device makes (keys, bounds, states, receives). A test can make any request fail, and rails die;
+// verbs_faults.hpp makes calls fail. It counts what lives, so that a test sees what leaks. One fabric for the
+// process; any thread.
 #pragma once
 
 #include <cstddef>
@@ -24,12 +25,6 @@ struct Options {
 /// Sets up a fresh fabric; everything of the one before must be gone.
 void reset(const Options& options = {});
 [[nodiscard]] const verbs::Table& table();
-
-/// The call with this number (from 0, counted from now on over all functions that may fail) fails; -1: none.
-void fail_call(long number);
-/// How many calls there were since. And the name of the one that failed, or empty.
-[[nodiscard]] long calls();
-[[nodiscard]] std::string failed_call();
 
 /// Asked for every request that is carried out: its completion's status. Anything but success is not carried
 /// out, and its queue pair fails.

@@ -30,13 +30,6 @@ void Fabric::stop() {
   over_ = false;
 }
 
-bool Fabric::fails(const char* name, int error_number) {
-  if (count++ != failing) return false;
-  failed = name;
-  errno = error_number;
-  return true;
-}
-
 void Fabric::complete(ibv_cq* to, const ibv_wc& completion) {
   SoftQueue& queue = *queues.at(to);
   queue.completions.push_back(completion);
@@ -327,31 +320,12 @@ void reset(const Options& options) {
       std::memcpy(f.devices.back()->name, "soft0", 6);
       f.devices.back()->name[4] = static_cast<char>('0' + i);
     }
-    f.count = 0;
-    f.failing = -1;
-    f.failed.clear();
     f.judge = nullptr;
+    f.down.clear();
     f.death = {};
     f.rail_dead = false;
   }
   f.start();
-}
-
-void fail_call(long number) {
-  const std::lock_guard guard(fabric().lock);
-  fabric().count = 0;
-  fabric().failing = number;
-  fabric().failed.clear();
-}
-
-long calls() {
-  const std::lock_guard guard(fabric().lock);
-  return fabric().count;
-}
-
-std::string failed_call() {
-  const std::lock_guard guard(fabric().lock);
-  return fabric().failed;
 }
 
 void judge(Judge judge) {

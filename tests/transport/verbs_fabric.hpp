@@ -67,8 +67,6 @@ class Fabric {
   std::map<ibv_cq*, std::unique_ptr<SoftQueue>> queues;
   std::map<std::uint32_t, std::unique_ptr<SoftPair>> pairs;
   std::uint32_t next_number = 17;
-  long count = 0, failing = -1;
-  std::string failed;
   Judge judge;
   Death death;
   std::set<const ibv_device*> down;  // their ports, as raise() was told
@@ -86,9 +84,6 @@ class Fabric {
   void start() {
     if (options.delayed) worker_ = std::thread([this] { work(); });
   }
-
-  /// Whether this call is the one that fails.
-  bool fails(const char* name, int error_number);
 
   void complete(ibv_cq* to, const ibv_wc& completion);
 

@@ -36,7 +36,7 @@ struct VerbsMemory : ::testing::Test {
     return "";
   }
 
-  Table table = verbs_double::table();
+  Table table = verbs_faults::around(verbs_double::table());
   std::vector<std::byte> buffer{kBytes};
   Range range{buffer.data(), kBytes};
 };
@@ -61,9 +61,9 @@ TEST_F(VerbsMemory, is_plain_on_a_device_that_does_not_know_relaxed_ordering) {
   verbs_double::reset({.relaxes = false});
   const auto plain = device("auto");
   EXPECT_THAT(accesses_of_every_use(*plain, range), ElementsAre(kRead, kWrite, kWrite, kWrite, kWrite));
-  const long calls = verbs_double::calls();
+  const long calls = verbs_faults::calls();
   EXPECT_EQ(refusal(*plain, range), "");
-  EXPECT_EQ(verbs_double::calls(), calls + 1) << "it asks only once";
+  EXPECT_EQ(verbs_faults::calls(), calls + 1) << "it asks only once";
   EXPECT_THAT(refusal(*device("on"), range), HasSubstr("ibv_reg_mr_iova2"));
 }
 
@@ -144,9 +144,9 @@ TEST_F(VerbsMemory, that_cannot_be_registered_is_not_known) {
   for (const Rail& rail : find_rails(table, {})) devices.push_back(rail.device);
   Registrations known;
   for (const long call : {0, 1}) {
-    verbs_double::fail_call(call);
+    verbs_faults::fail_call(call);
     EXPECT_THROW(known.add(devices, range), Error);
-    verbs_double::fail_call(-1);
+    verbs_faults::fail_call(-1);
     EXPECT_EQ(regions(), 0u);
     EXPECT_EQ(known.find(range.data, range.bytes), nullptr);
   }
@@ -181,9 +181,9 @@ TEST_F(VerbsMemory, of_a_gpu_that_cannot_be_registered_says_why) {
   by_address.kind = MemoryKind::device;
   const auto some = device("off");
   EXPECT_EQ(refusal(*some, by_address), "");
-  verbs_double::fail_call(0);
+  verbs_faults::fail_call(0);
   EXPECT_THAT(refusal(*some, by_address), HasSubstr("nvidia_peermem"));
-  verbs_double::fail_call(-1);
+  verbs_faults::fail_call(-1);
 }
 
 }  // namespace

@@ -6,14 +6,17 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/settings.hpp"
 #include "transport/tcp_pair.hpp"
 #include "transport/transport.hpp"
 #include "transport/verbs/verbs.hpp"
 #include "transport/verbs_double.hpp"
+#include "transport/verbs_faults.hpp"
 
 namespace tutti::verbs_double {
 
@@ -24,9 +27,20 @@ struct PairOptions {
   bool failover = true;
 };
 
+/// TUTTI_TEST_VERBS_DEVICES names this host's own devices for `rank`; in its value # stands for a host, of
+/// which ranks play two: "rxe#_". Empty: the double's.
+[[nodiscard]] inline std::string real_devices(int rank) {
+  constexpr int kHosts = 2;
+  std::string result;
+  for (const char letter : environment("TUTTI_TEST_VERBS_DEVICES"))
+    result += letter == '#' ? std::to_string(rank % kHosts) : std::string(1, letter);
+  return result;
+}
+
 class Pair {
  public:
-  explicit Pair(const PairOptions& options = {}, const verbs::Table& functions = table()) {
+  explicit Pair(const PairOptions& options = {},
+                const verbs::Table& functions = verbs_faults::around(table())) {
     std::vector<std::string> addresses;
     for (const std::size_t rank : {0, 1}) {
       World& world = worlds[rank];
@@ -35,6 +49,7 @@ class Pair {
       world.settings.verbs_queue_pairs = options.queue_pairs;
       world.settings.verbs_slots = options.slots;
       world.settings.verbs_failover = options.failover;
+      world.settings.verbs_devices = real_devices(world.rank);
       transports[rank] = make_verbs_transport(world, functions);
       addresses.push_back(transports[rank]->address());
     }
@@ -53,7 +68,7 @@ class Pair {
     for (int spins = 1; !done(); ++spins) {
       progress();
       for (const Failure& failure : failures)
-        if (failure.failed()) throw Error(failure.code(), failure.sentence(), failure.rank());
+        if (failure.failed()) end_by(failure);
       if (passed(deadline)) return false;
       if (spins % kSpins != 0) continue;
       for (const auto& transport : transports) transport->arm();
@@ -75,6 +90,13 @@ class Pair {
     wait([&] { return inlet->expect(to.data(), to.size(), tag); });
     wait([&] { return outlet->send(from.data(), from.size(), tag); });
     wait([&] { return inlet->placed() > before; });
+  }
+
+  /// Tells both ranks, as the control plane does: what is under way is not looked at any more.
+  [[noreturn]] void end_by(const Failure& failure) {
+    const Error error(failure.code(), failure.sentence(), failure.rank());
+    for (Failure& one : failures) one.report(error.code(), error.rank(), error.what());
+    throw error;
   }
 
   std::array<Failure, 2> failures;

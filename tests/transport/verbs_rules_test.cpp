@@ -220,6 +220,15 @@ TEST(VerbsAddress, matches_rails_of_one_network) {
   ASSERT_EQ(pairs.size(), 2u);
   EXPECT_EQ(pairs[0].peers, 1u);
   EXPECT_EQ(pairs[1].peers, 0u);
+  const auto narrow = match(own, {rail(ipv4(10, 0, 2, 9))});
+  ASSERT_EQ(narrow.size(), 2u);
+  EXPECT_EQ(narrow[0].own, 1u) << "the one that is wired to it";
+  EXPECT_TRUE(narrow[1].spare);
+  const auto flat = match({rail(ipv4(10, 0, 0, 1)), rail(ipv4(10, 0, 0, 8))},
+                          {rail(ipv4(10, 0, 0, 9)), rail(ipv4(10, 0, 0, 10))});
+  ASSERT_EQ(flat.size(), 2u);
+  EXPECT_EQ(flat[0].peers, 1u) << "the nearest of .1 is nearer to .8";
+  EXPECT_FALSE(flat[0].spare || flat[1].spare);
   EXPECT_TRUE(match(own, {rail(ipv6(0xfe, 0x80, 1), false)}).empty()) << "InfiniBand is no Ethernet";
   EXPECT_TRUE(match({}, peers).empty());
 }

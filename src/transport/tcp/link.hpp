@@ -16,6 +16,8 @@ class Link {
 
   /// Nothing moves on this connection any more.
   [[nodiscard]] bool broken() const noexcept { return broken_; }
+  /// Nor is there a point in it: the communicator has failed, and the memory of messages may be gone.
+  [[nodiscard]] bool pointless() const noexcept { return broken_ || world_.failure->failed(); }
 
   // Each reports into World::failure and breaks the connection.
   /// The socket ended or failed while so much was due.

@@ -32,7 +32,7 @@ TcpOutlet::TcpOutlet(Activity& activity, Link link, std::vector<FileDescriptor> 
 TcpOutlet::~TcpOutlet() {
   activity_.dismiss(static_cast<Active&>(*this));
   for (Stream& stream : streams_) {
-    if (!link_.broken()) write_queue(stream);
+    if (!link_.pointless()) write_queue(stream);
     activity_.dismiss(stream.watch);
     ::shutdown(stream.socket.get(), SHUT_WR);
   }

@@ -1,7 +1,9 @@
 #include "transport/verbs/address.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <sstream>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -91,16 +93,29 @@ PeerRail describe(const Rail& rail) {
 }
 
 std::vector<RailPair> match(const std::vector<PeerRail>& own, const std::vector<PeerRail>& peers) {
+  struct Way {
+    RailPair pair;
+    int agreement;
+  };
+  std::vector<Way> ways;
+  for (std::size_t i = 0; i < own.size(); ++i)
+    for (std::size_t j = 0; j < peers.size(); ++j)
+      if (reach(own[i].port, peers[j].port))
+        ways.push_back({{i, j}, agreement(own[i].port.gid, peers[j].port.gid)});
+  std::stable_sort(ways.begin(), ways.end(),
+                   [](const Way& left, const Way& right) { return left.agreement > right.agreement; });
+
   std::vector<RailPair> pairs;
-  for (std::size_t i = 0; i < own.size(); ++i) {
-    std::size_t best = peers.size();
-    const auto nearness = [&](std::size_t j) { return agreement(own[i].port.gid, peers[j].port.gid); };
-    for (std::size_t j = 0; j < peers.size(); ++j) {
-      if (!reach(own[i].port, peers[j].port)) continue;
-      if (best == peers.size() || nearness(j) > nearness(best)) best = j;
+  std::vector<bool> own_taken(own.size()), peers_taken(peers.size());
+  for (const bool spare : {false, true})
+    for (const auto& [way, bits] : ways) {
+      if (own_taken[way.own] || (!spare && peers_taken[way.peers])) continue;
+      own_taken[way.own] = peers_taken[way.peers] = true;
+      pairs.push_back({way.own, way.peers, spare});
     }
-    if (best < peers.size()) pairs.push_back({i, best});
-  }
+  std::sort(pairs.begin(), pairs.end(), [](const RailPair& left, const RailPair& right) {
+    return std::pair(left.spare, left.own) < std::pair(right.spare, right.own);
+  });
   return pairs;
 }
 

@@ -131,11 +131,13 @@ void VerbsTransport::meet(std::vector<std::string> addresses) {
   }
 }
 
-/// Lanes, and connections to different peers, begin with different rails; those that are down come last.
+/// Lanes, and connections to different peers, begin with different rails; spare ones come late, those that
+/// are down last.
 std::vector<RailPair> VerbsTransport::rails_for(int rank, int lane) {
   std::vector<RailPair> rails = peer(rank).rails;
   const auto first = static_cast<std::size_t>(rank + world_.rank + lane) % rails.size();
   std::rotate(rails.begin(), rails.begin() + static_cast<std::ptrdiff_t>(first), rails.end());
+  std::stable_partition(rails.begin(), rails.end(), [](const RailPair& rail) { return !rail.spare; });
   std::stable_partition(rails.begin(), rails.end(),
                         [&](const RailPair& rail) { return !station_->is_down(rail.own); });
   return rails;
