@@ -27,7 +27,7 @@ using verbs_double::Pair;
 
 void message(benchmark::State& state) {
   verbs_double::reset();
-  Pair pair;
+  Pair pair({}, verbs_double::table());
   const std::vector<std::byte> data(static_cast<std::size_t>(state.range(0)));
   for (auto _ : state) {
     send_path(pair, data);
