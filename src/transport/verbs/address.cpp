@@ -45,11 +45,17 @@ int agreement(const Gid& left, const Gid& right) noexcept {
 }
 
 constexpr int kSubnetBits = 64;
+constexpr int kIpv4NetworkBits = 96 + 24;  // one of 256 addresses, most likely
 
 bool reach(const PeerPort& left, const PeerPort& right) noexcept {
   if (left.ethernet != right.ethernet) return false;
   return left.ethernet ? is_ipv4(left.gid) == is_ipv4(right.gid)
                        : agreement(left.gid, right.gid) >= kSubnetBits;
+}
+
+bool in_one_network(const PeerPort& left, const PeerPort& right) noexcept {
+  const int bits = left.ethernet && is_ipv4(left.gid) ? kIpv4NetworkBits : kSubnetBits;
+  return agreement(left.gid, right.gid) >= bits;
 }
 
 }  // namespace
@@ -96,20 +102,23 @@ std::vector<RailPair> match(const std::vector<PeerRail>& own, const std::vector<
   struct Way {
     RailPair pair;
     int agreement;
+    bool near;
   };
   std::vector<Way> ways;
   for (std::size_t i = 0; i < own.size(); ++i)
     for (std::size_t j = 0; j < peers.size(); ++j)
       if (reach(own[i].port, peers[j].port))
-        ways.push_back({{i, j}, agreement(own[i].port.gid, peers[j].port.gid)});
+        ways.push_back({{i, j},
+                        agreement(own[i].port.gid, peers[j].port.gid),
+                        in_one_network(own[i].port, peers[j].port)});
   std::stable_sort(ways.begin(), ways.end(),
                    [](const Way& left, const Way& right) { return left.agreement > right.agreement; });
 
   std::vector<RailPair> pairs;
   std::vector<bool> own_taken(own.size()), peers_taken(peers.size());
   for (const bool spare : {false, true})
-    for (const auto& [way, bits] : ways) {
-      if (own_taken[way.own] || (!spare && peers_taken[way.peers])) continue;
+    for (const auto& [way, bits, near] : ways) {
+      if (own_taken[way.own] || (spare ? !near : peers_taken[way.peers])) continue;
       own_taken[way.own] = peers_taken[way.peers] = true;
       pairs.push_back({way.own, way.peers, spare});
     }
