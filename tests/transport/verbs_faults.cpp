@@ -108,34 +108,37 @@ struct Ending<kFunction> {
   }
 };
 
-/// The queue pairs that live, by number; those that a completion has failed keep failing, as with a device.
+/// The queue pairs that live; those that a completion has failed keep failing, as with a device.
 class Pairs {
  public:
   void add(ibv_qp* pair) {
     const std::lock_guard guard(lock_);
-    pairs_[pair->qp_num] = {pair, false};
+    pairs_[{pair->context, pair->qp_num}] = {pair, false};
   }
   void remove(const ibv_qp* pair) {
     const std::lock_guard guard(lock_);
-    pairs_.erase(pair->qp_num);
+    pairs_.erase({pair->context, pair->qp_num});
   }
-  void fail(std::uint32_t number) {
+  void spoil(const ibv_context* context, ibv_wc& completion) {
+    if (completion.status != IBV_WC_SUCCESS || (completion.opcode & IBV_WC_RECV) != 0) return;
     const std::lock_guard guard(lock_);
-    auto& [pair, failed] = pairs_.at(number);
-    failed = true;
-    ibv_qp_attr attributes{};
-    attributes.qp_state = IBV_QPS_ERR;
-    inner.modify_qp(pair, &attributes, IBV_QP_STATE);
-  }
-  [[nodiscard]] bool has_failed(std::uint32_t number) const {
-    const std::lock_guard guard(lock_);
-    const auto found = pairs_.find(number);
-    return found != pairs_.end() && found->second.second;
+    const auto found = pairs_.find({context, completion.qp_num});
+    if (found == pairs_.end()) return;
+    auto& [pair, failed] = found->second;
+    if (failed) {
+      completion.status = IBV_WC_WR_FLUSH_ERR;
+    } else if (completing.pull("ibv_poll_cq")) {
+      completion.status = bad_status.load(std::memory_order_relaxed);
+      failed = true;
+      ibv_qp_attr attributes{};
+      attributes.qp_state = IBV_QPS_ERR;
+      inner.modify_qp(pair, &attributes, IBV_QP_STATE);
+    }
   }
 
  private:
-  mutable std::mutex lock_;
-  std::map<std::uint32_t, std::pair<ibv_qp*, bool>> pairs_;
+  std::mutex lock_;
+  std::map<std::pair<const ibv_context*, std::uint32_t>, std::pair<ibv_qp*, bool>> pairs_;  // true: failed
 };
 Pairs pairs;
 
@@ -150,19 +153,9 @@ int destroy_qp(ibv_qp* pair) {
   return Ending<&Table::destroy_qp>::call(pair);
 }
 
-void spoil(ibv_wc& completion) {
-  if (completion.status != IBV_WC_SUCCESS || (completion.opcode & IBV_WC_RECV) != 0) return;
-  if (pairs.has_failed(completion.qp_num)) {
-    completion.status = IBV_WC_WR_FLUSH_ERR;
-  } else if (completing.pull("ibv_poll_cq")) {
-    completion.status = bad_status.load(std::memory_order_relaxed);
-    pairs.fail(completion.qp_num);
-  }
-}
-
 int poll_cq(ibv_cq* queue, int entries, ibv_wc* completions) {
   const int count = inner.poll_cq(queue, entries, completions);
-  std::for_each(completions, completions + std::max(count, 0), spoil);
+  for (int i = 0; i < count; ++i) pairs.spoil(queue->context, completions[i]);
   return count;
 }
 

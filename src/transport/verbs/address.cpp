@@ -100,25 +100,24 @@ PeerRail describe(const Rail& rail) {
 
 std::vector<RailPair> match(const std::vector<PeerRail>& own, const std::vector<PeerRail>& peers) {
   struct Way {
-    RailPair pair;
+    std::size_t own, peers;
     int agreement;
-    bool near;
   };
   std::vector<Way> ways;
   for (std::size_t i = 0; i < own.size(); ++i)
     for (std::size_t j = 0; j < peers.size(); ++j)
       if (reach(own[i].port, peers[j].port))
-        ways.push_back({{i, j},
-                        agreement(own[i].port.gid, peers[j].port.gid),
-                        in_one_network(own[i].port, peers[j].port)});
+        ways.push_back({i, j, agreement(own[i].port.gid, peers[j].port.gid)});
   std::stable_sort(ways.begin(), ways.end(),
                    [](const Way& left, const Way& right) { return left.agreement > right.agreement; });
 
   std::vector<RailPair> pairs;
   std::vector<bool> own_taken(own.size()), peers_taken(peers.size());
   for (const bool spare : {false, true})
-    for (const auto& [way, bits, near] : ways) {
-      if (own_taken[way.own] || (spare ? !near : peers_taken[way.peers])) continue;
+    for (const Way& way : ways) {
+      if (own_taken[way.own]) continue;
+      if (spare ? !in_one_network(own[way.own].port, peers[way.peers].port) : peers_taken[way.peers])
+        continue;
       own_taken[way.own] = peers_taken[way.peers] = true;
       pairs.push_back({way.own, way.peers, spare});
     }
