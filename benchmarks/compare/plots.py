@@ -31,7 +31,7 @@ def draw_panel(axes, rows: list[Line], bounds: Bounds, libraries: dict[str, str]
     axes.axhline(1, color="black", linewidth=1.6, zorder=2)
     for name in libraries:
         points = [(row.size, row.figures[name].time_us / row.tutti.time_us) for row in counted
-                  if name in row.figures and row.figures[name].counts]
+                  if name in row.figures and (row.figures[name].counts or row.best_peer and row.best_peer[0] == name)]
         if name.startswith("tutti") or not points:
             continue
         inside = [min(max(ratio, LEAST), MOST) for _, ratio in points]

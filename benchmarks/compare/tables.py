@@ -26,8 +26,9 @@ def head(data: dict) -> str:
             f"{data['seconds']:g} s for each size of a process start; congestion control {data['congestion']}.\n\n"
             "Times in µs: the median, over process starts, of each start's median. *Ahead*: the fastest peer's time over tutti's; "
             f"above 1, tutti is faster. In brackets: fewer than {min(FEWEST_STARTS, data['rounds'])} starts saw that place of "
-            "the cores; such a figure counts nowhere, and rows of such figures alone are left out. *Bound*: what the machine permits, from its own measurements in the same "
-            "run, and what sets it (README.md, \"Bounds\").")
+            "the cores; such a figure counts only as a peer's that is faster than those that count, and rows of such figures alone are "
+            "left out. *Bound*: what the machine permits, from its own measurements in the same run, and what sets it (README.md, "
+            "\"Bounds\").")
 
 
 def targets(data: dict) -> str:
@@ -45,7 +46,8 @@ def collective_table(rows: list[Line], names: dict[str, str], bounds: Bounds) ->
         for name in shown:
             figure = row.figures.get(name)
             text = "" if figure is None else time_text(figure.time_us)
-            times.append(f"({text})" if figure and not figure.counts else f"*{text}*" if name == best else text)
+            text = f"({text})" if figure and not figure.counts else text
+            times.append(f"*{text}*" if name == best else text)
         bound = bounds.of(row.setting, row.collective, row.size, row.place)
         cells.append([row.place, size_text(row.size), *times, f"**{row.ahead:.2f}**" if row.ahead else "",
                       time_text(bound.time_us) if bound else "",

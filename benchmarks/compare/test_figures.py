@@ -48,6 +48,10 @@ class Figures(unittest.TestCase):
         data = made_up([run("tutti", [row(8, 1)]) for _ in range(3)] + [run("a", [row(8, 2)])] * 2, rounds=5)
         self.assertIsNone(lines(data)[0].best_peer)
 
+    def test_a_faster_peer_of_few_starts_counts_beside_others(self):
+        data = made_up([run("tutti", [row(8, 1)]), run("a", [row(8, 4)])] * 3 + [run("b", [row(8, 2)])], rounds=5)
+        self.assertEqual(lines(data)[0].ahead, 2)
+
     def test_few_samples_say_something_only_if_they_are_long(self):
         data = made_up([run("tutti", [row(8, 1, samples=2), row(1 << 28, 50_000, samples=2)])])
         self.assertEqual([line.size for line in lines(data)], [1 << 28])
