@@ -1,8 +1,9 @@
 #!/bin/sh
 # The proof that tutti works on real RDMA devices, for inside the test bed: run.sh … proof.sh BUILD [STEP…]
 #
-# BUILD is a build folder with tutti-perf, transport_verbs_conformance_test and transport_verbs_faults_test. Every step of the machine's shape is run,
-# or those named; each prints a line, and what its programs printed if it failed. tutti-perf compares every element.
+# BUILD is a build folder with tutti-perf, transport_verbs_conformance_test and transport_verbs_faults_test. Every step of the
+# machine's shape is run, or those named; each prints a line, and what its programs printed if it failed. tutti-perf compares
+# every element.
 set -u
 
 build=$1

@@ -1,6 +1,6 @@
 // Faults between the transport and libibverbs: a table around another one's functions, in which any call can
-// be made to fail and any completion to be a bad one. Around the double's functions and around the real
-// ones. One for the process, since functions of a table know no object; any thread.
+// be made to fail and any completion of a send to be a bad one. Around the double's functions and around the
+// real ones. One for the process, since functions of a table know no object; any thread.
 #pragma once
 
 #include <cstddef>
@@ -20,8 +20,9 @@ void fail_call(long number);
 [[nodiscard]] long calls();
 [[nodiscard]] std::string failed_call();
 
-/// The completion with this number (from 0, counted from now on) has this status instead of its own; -1:
-/// none.
+/// The successful completion of a send with this number (from 0, counted from now on) has this status
+/// instead, and its queue pair fails; -1: none. (Receives are spared: what a device took it has acknowledged,
+/// so that no real one fails them afterwards.)
 void fail_completion(long number, ibv_wc_status status = IBV_WC_SUCCESS);
 /// There was such a one.
 [[nodiscard]] bool completion_failed();

@@ -8,7 +8,6 @@
 namespace tutti::verbs_double {
 namespace {
 
-using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 /// The two rails of a connection are two devices.

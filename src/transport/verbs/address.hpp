@@ -28,11 +28,11 @@ struct Address {
 /// A rail of this rank and one of the peer that reach each other. Indices.
 struct RailPair {
   std::size_t own, peers;
-  bool spare = false;  // the peer's rail goes with another of the own ones, and may not be wired to this one
+  bool spare = false;  // the peer's rail goes with another of the own ones, too
 };
-/// For each of the own rails one of the peer's: those whose addresses agree longest go together, one with
-/// one. Own ones that are left over go with the nearest and come last. Empty: they do not reach each other.
-/// Whether it is empty is the same from both sides.
+/// Rails whose addresses agree longest go together, one with one. Own ones that are left over go with the
+/// nearest, if that is in one network with them, and come last: a pair that is not wired costs seconds before
+/// the kernel says so. Empty: they do not reach each other. Whether it is empty is the same from both sides.
 [[nodiscard]] std::vector<RailPair> match(const std::vector<PeerRail>& own,
                                           const std::vector<PeerRail>& peers);
 
