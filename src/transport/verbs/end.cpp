@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include "base/error.hpp"
 #include "transport/verbs/status.hpp"
 
 namespace tutti::verbs {
@@ -16,10 +17,21 @@ End::Joint::Joint(End& its_end, unsigned its_index, const Rail& rail, QueuePair:
       depth(its_depth),
       place(device->completions().enroll(*this)) {
   try {
-    pair.emplace(rail, depth, ticket(life, 0), settings);
+    why_not = make(rail, settings);
   } catch (...) {
     device->completions().dismiss(place, end.link_.failure());
     throw;
+  }
+}
+
+/// Why there is none.
+std::string End::Joint::make(const Rail& rail, const Settings& settings) {
+  try {
+    pair.emplace(rail, depth, ticket(life, 0), settings);
+    return {};
+  } catch (const Error& error) {
+    pair.emplace(rail, depth, ticket(life, 0));
+    return error.what();
   }
 }
 
@@ -67,17 +79,21 @@ void End::close() noexcept {
 void End::add_pair(const Rail& rail, QueuePair::Depth depth) {
   joints_.push_back(std::make_unique<Joint>(*this, pairs(), rail, depth, station_->world().settings));
   route_[route_length_++] = static_cast<std::uint8_t>(joints_.back()->index);
+  if (const std::string why = joints_.back()->why_not; !why.empty()) leave_out(pairs() - 1, why);
 }
 
+// A device that did not take a connection's own memory has no queue pair of it.
 Keys End::local_keys(const Registration& memory) noexcept {
   Keys keys{};
-  for (unsigned i = 0; i < pairs(); ++i) keys[i] = memory.region(*joints_[i]->device)->lkey;
+  for (unsigned i = 0; i < pairs(); ++i)
+    if (const ibv_mr* const region = memory.region(*joints_[i]->device)) keys[i] = region->lkey;
   return keys;
 }
 
 Keys End::remote_keys(const Registration& memory) noexcept {
   Keys keys{};
-  for (unsigned i = 0; i < pairs(); ++i) keys[i] = memory.region(*joints_[i]->device)->rkey;
+  for (unsigned i = 0; i < pairs(); ++i)
+    if (const ibv_mr* const region = memory.region(*joints_[i]->device)) keys[i] = region->rkey;
   return keys;
 }
 

@@ -28,10 +28,22 @@ class End : protected Busy, private Watched {
   /// Derived destructors begin with it: from then on neither device nor peer touches the connection's memory.
   void close() noexcept;
 
-  /// One more queue pair, on this rail.
+  /// One more queue pair, on this rail; left out where libibverbs refuses it.
   void add_pair(const Rail& rail, QueuePair::Depth depth);
+  /// The connection begins without it (failover.hpp, step 0). `for_good`: and stays so.
+  void leave_out(unsigned index, const std::string& why, bool for_good = false);
+  /// Those whose rail's device did not take this memory.
+  void leave_out_without(const PinnedMemory& memory);
+  /// Those whose port is not active, if there are others.
+  void leave_out_inactive();
+  /// Throws why each was left out, if none is left.
+  void need_one() const;
+  /// What the peer is told of it.
+  [[nodiscard]] PairAddress address_of(unsigned index) noexcept {
+    return is_gone(index) ? PairAddress{} : pair(index).address();
+  }
   /// Connects it with the peer's. Where that fails, it is given up if there are others; else throws what
-  /// libibverbs says.
+  /// libibverbs says. The reader leaves it out, as it has not answered yet.
   void connect_pair(unsigned index, const PairAddress& peer, const PeerPort& port);
   [[nodiscard]] unsigned pairs() const noexcept { return static_cast<unsigned>(joints_.size()); }
   [[nodiscard]] QueuePair& pair(unsigned index) noexcept { return *joints_[index]->pair; }
@@ -99,6 +111,7 @@ class End : protected Busy, private Watched {
     Joint(const Joint&) = delete;
     Joint& operator=(const Joint&) = delete;
     ~Joint();
+    [[nodiscard]] std::string make(const Rail& rail, const Settings& settings);
     [[nodiscard]] bool listens_to(const Ticket& ticket) const noexcept {
       return pair && state <= State::drains && ticket.life == (life & Ticket::kLifeMask);
     }
@@ -117,7 +130,9 @@ class End : protected Busy, private Watched {
     QueuePair::Depth depth;
     std::uint32_t place;
     std::optional<QueuePair> pair;
-    PeerPort port;  // that it goes to
+    std::string why_not;  // there is none from the beginning
+    bool barred = false;  // there will be none
+    PeerPort port;        // that it goes to
     std::uint32_t life = 0;
     State state = State::serves;
     bool carried = true;      // in this life: it served

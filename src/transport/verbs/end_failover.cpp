@@ -35,10 +35,58 @@ void End::connect_pair(unsigned index, const PairAddress& peer, const PeerPort& 
   try {
     pair(index).connect(peer, port, link_.peer_text(), station_->world().settings);
   } catch (const Error& error) {
+    if (!leads()) return leave_out(index, error.what());
     Hit hit{};
     hit[index] = true;
-    if (!give_up(hit, kDoubtful_ms, error.what())) throw;
+    joints_[index]->why_not = error.what();
+    if (give_up(hit, kDoubtful_ms, error.what())) return;
+    joints_[index]->state = Joint::State::gone;
+    need_one();
   }
+}
+
+void End::leave_out(unsigned index, const std::string& why, bool for_good) {
+  Joint& joint = *joints_[index];
+  joint.barred = joint.barred || for_good;
+  if (joint.state == Joint::State::gone) return;
+  if (joint.state != Joint::State::serves) {  // it has failed meanwhile; the peer has nothing to close
+    joint.peer_heard = 0;
+    return;
+  }
+  TUTTI_LOG(warn, "verbs: {} begins without {}: {}", link_.text(), joint.pair->rail().name(), why);
+  joint.why_not = why;
+  joint.pair->destroy();
+  joint.state = Joint::State::gone;
+  joint.pause = after_ms(joint.pause_ms);
+  ++away_;
+  std::remove(route_.begin(), route_.begin() + route_length_, index);
+  --route_length_;
+  station_->start(*this);
+}
+
+void End::leave_out_without(const PinnedMemory& memory) {
+  for (const auto& joint : joints_)
+    if (const std::string* const why = memory.refusal(*joint->device)) leave_out(joint->index, *why, true);
+}
+
+void End::leave_out_inactive() {
+  Hit active{};
+  for (const auto& joint : joints_)
+    active[joint->index] = serves(joint->index) && station_->find_again(joint->pair->rail());
+  if (std::find(active.begin(), active.end(), true) == active.end()) return;
+  for (const auto& joint : joints_)
+    if (!active[joint->index]) leave_out(joint->index, joint->pair->rail().name() + " is not active");
+}
+
+void End::need_one() const {
+  std::string reasons;
+  for (const auto& joint : joints_) {
+    if (joint->state == Joint::State::serves) return;
+    const std::string& why = joint->why_not;
+    if (why.empty() || reasons.find(why) != std::string::npos) continue;
+    reasons += (reasons.empty() ? "" : "; ") + why;
+  }
+  throw Error(Code::system_error, reasons);
 }
 
 unsigned End::rail_down(const Device& device, int port, const std::string& why) noexcept {

@@ -22,7 +22,7 @@ void End::restore() noexcept {
   if (!established()) return;
   for (const auto& joint : joints_) {
     if (!flowing()) return;
-    if (joint->state == Joint::State::gone && (leads() || joint->peer_ready)) renew(*joint);
+    if (joint->state == Joint::State::gone && !joint->barred && (leads() || joint->peer_ready)) renew(*joint);
     if (joint->state == Joint::State::offered && joint->peer_ready) try_out(*joint);
   }
 }

@@ -6,6 +6,10 @@
 // pairs on that path are doomed, and what was on its way there goes again over the ones that are left,
 // exactly once. Either end may be the first to notice; both do the same, each for what it had sent.
 //
+// 0. Leave out. Where an end cannot make or connect a queue pair in the first place, or its port is not
+//    active, the offer or the answer says so. Nothing was sent on it: for both ends it is gone from the
+//    beginning, and its way back is that of any other. (Not if its device did not take the connection's
+//    memory: then it stays away.)
 // 1. Stop. The end puts the queue pair into its error state, so that nothing that still travels is taken. The
 //    connection pauses: no end sends anything while it has a doomed queue pair. (A slot that was leased
 //    before is committed to the doomed one's log.)

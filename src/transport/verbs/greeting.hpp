@@ -30,6 +30,10 @@ struct EndDescription {
     std::uint16_t own_rail = 0, peers_rail = 0;  // as the writer sees it
   } pair[kMostPairs];
 };
+/// That end has no such queue pair (0 is no number of one that connects): both begin without it.
+[[nodiscard]] constexpr bool is_missing(const EndDescription::Pair& pair) noexcept {
+  return pair.address.number == 0;
+}
 static_assert(sizeof(EndDescription) == 56 + (sizeof(std::uint32_t) + 12) * kMostPairs,
               "no padding: every byte is signed");
 

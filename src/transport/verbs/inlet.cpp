@@ -43,7 +43,15 @@ VerbsInlet::VerbsInlet(std::shared_ptr<Station> station, Link link, FileDescript
       return_bytes_(batch_of(walk_.capacity(), station_->world().settings.verbs_slots)) {
   for (unsigned i = 0; i < offer.pairs; ++i) add_pair(station_->rails()[offer.pair[i].peers_rail], kDepth);
   for (unsigned i = 0; i < offer.pairs; ++i)
+    if (is_missing(offer.pair[i]))
+      leave_out(i, fmt::format("{} has no queue pair on {}", link_.peer_text(),
+                               peer.rails[offer.pair[i].own_rail].name));
+  leave_out_without(ring_);
+  leave_out_without(outbox_);
+  leave_out_inactive();
+  for (unsigned i = 0; i < offer.pairs; ++i)
     connect_pair(i, offer.pair[i].address, peer.rails[offer.pair[i].own_rail].port);
+  need_one();
   outbox_keys_ = local_keys(outbox_.registration());
   peers_memory_ = {adverts_address_, &adverts_keys_};
   answer(offer);
@@ -60,7 +68,7 @@ void VerbsInlet::answer(const EndDescription& offer) {
   own.memory = reinterpret_cast<std::uintptr_t>(ring_.data());
   own.memory_bytes = walk_.capacity();
   own.memory_keys = remote_keys(ring_.registration());
-  for (unsigned i = 0; i < offer.pairs; ++i) own.pair[i].address = pair(i).address();
+  for (unsigned i = 0; i < offer.pairs; ++i) own.pair[i].address = address_of(i);
   const EndBytes bytes = encode(own, station_->world().sign);
   if (tcp::write_some(lifeline_.get(), bytes.data(), bytes.size()).broken()) leave();
 }

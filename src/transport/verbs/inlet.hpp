@@ -14,8 +14,8 @@ namespace tutti::verbs {
 
 class VerbsInlet final : public Inlet, private End {
  public:
-  /// Connects its queue pairs with those of the offer. Throws what libibverbs says, and remote_error when the
-  /// offer is none.
+  /// Connects its queue pairs with those of the offer; what libibverbs refuses is left out. Throws what it
+  /// says if none is left.
   VerbsInlet(std::shared_ptr<Station> station, Link link, FileDescriptor lifeline,
              const EndDescription& offer, const Address& peer);
   ~VerbsInlet() override;

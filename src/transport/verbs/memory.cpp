@@ -37,11 +37,28 @@ std::pair<std::uintptr_t, std::uintptr_t> pages_of(const std::byte* data, std::s
 
 PinnedMemory::PinnedMemory(std::span<const std::shared_ptr<Device>> devices, std::size_t bytes, Use use,
                            const std::string& what)
-    : mapping_(fresh_pages(bytes, what)), registration_(devices, {mapping_.data(), mapping_.bytes()}, use) {}
+    : mapping_(fresh_pages(bytes, what)),
+      registration_(devices, {mapping_.data(), mapping_.bytes()}, use, refused_) {}
+
+const std::string* PinnedMemory::refusal(const Device& device) const noexcept {
+  for (const Registration::Refusal& one : refused_)
+    if (one.device == &device) return &one.why;
+  return nullptr;
+}
 
 Registration::Registration(std::span<const std::shared_ptr<Device>> devices, const Range& range, Use use)
     : begin_(range.data), end_(range.data + range.bytes) {
   for (const auto& device : devices) parts_.push_back({device, register_memory(*device, range, use)});
+}
+
+Registration::Registration(std::span<const std::shared_ptr<Device>> devices, const Range& range, Use use,
+                           std::vector<Refusal>& refused)
+    : begin_(range.data), end_(range.data + range.bytes) {
+  for (const auto& device : devices) try {
+      parts_.push_back({device, register_memory(*device, range, use)});
+    } catch (const Error& error) {
+      refused.push_back({device.get(), error.what()});
+    }
 }
 
 const ibv_mr* Registration::region(const Device& device) const noexcept {

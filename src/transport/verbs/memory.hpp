@@ -19,6 +19,13 @@ class Registration {
  public:
   /// Throws what register_memory() says.
   Registration(std::span<const std::shared_ptr<Device>> devices, const Range& range, Use use);
+  /// Without those devices that refuse; what they said is added to `refused`.
+  struct Refusal {
+    const Device* device;
+    std::string why;
+  };
+  Registration(std::span<const std::shared_ptr<Device>> devices, const Range& range, Use use,
+               std::vector<Refusal>& refused);
   [[nodiscard]] bool covers(const std::byte* data, std::size_t bytes) const noexcept {
     return data >= begin_ && data + bytes <= end_;
   }
@@ -35,7 +42,7 @@ class Registration {
   std::vector<Part> parts_;
 };
 
-/// Fresh zeroed pages, registered with these devices for as long as they live.
+/// Fresh zeroed pages, registered for as long as they live with those of these devices that take them.
 class PinnedMemory {
  public:
   /// Throws system_error; `what` for its sentence, "the ring towards rank 3".
@@ -44,9 +51,12 @@ class PinnedMemory {
   [[nodiscard]] std::byte* data() const noexcept { return mapping_.data(); }
   [[nodiscard]] std::size_t bytes() const noexcept { return mapping_.bytes(); }
   [[nodiscard]] const Registration& registration() const noexcept { return registration_; }
+  /// What that device said when it refused them; nullptr: it took them.
+  [[nodiscard]] const std::string* refusal(const Device& device) const noexcept;
 
  private:
   Mapping mapping_;
+  std::vector<Registration::Refusal> refused_;
   Registration registration_;
 };
 

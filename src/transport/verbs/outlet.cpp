@@ -68,9 +68,13 @@ VerbsOutlet::VerbsOutlet(std::shared_ptr<Station> station, Link link, FileDescri
   for (unsigned i = 0; i < offer_.pairs; ++i) {
     const RailPair& rail = pairs[i];
     add_pair(station_->rails()[rail.own], kDepth);
-    offer_.pair[i] = {pair(i).address(), static_cast<std::uint16_t>(rail.own),
-                      static_cast<std::uint16_t>(rail.peers)};
+    offer_.pair[i] = {{}, static_cast<std::uint16_t>(rail.own), static_cast<std::uint16_t>(rail.peers)};
   }
+  leave_out_without(staging_);
+  leave_out_without(adverts_);
+  leave_out_inactive();
+  need_one();
+  for (unsigned i = 0; i < offer_.pairs; ++i) offer_.pair[i].address = address_of(i);
   offer_.memory_keys = remote_keys(adverts_.registration());
   staging_keys_ = local_keys(staging_.registration());
   station_->start(*this);
@@ -85,8 +89,8 @@ VerbsOutlet::~VerbsOutlet() {
 
 std::string VerbsOutlet::path() const {
   const auto& rails = station_->rails();
-  return fmt::format("{} to {}", rails[offer_.pair[0].own_rail].name(),
-                     peer_.rails[offer_.pair[0].peers_rail].name);
+  const EndDescription::Pair& first = offer_.pair[carrier()];
+  return fmt::format("{} to {}", rails[first.own_rail].name(), peer_.rails[first.peers_rail].name);
 }
 
 // Setting up.
@@ -116,6 +120,11 @@ void VerbsOutlet::hear() noexcept {
 }
 
 void VerbsOutlet::finish_set_up(const EndDescription& answer) {
+  for (unsigned i = 0; i < pairs(); ++i)
+    if (is_missing(answer.pair[i]))
+      leave_out(i, fmt::format("{} has no queue pair on {}", link_.peer_text(),
+                               peer_.rails[offer_.pair[i].peers_rail].name));
+  need_one();
   for (unsigned i = 0; i < pairs(); ++i)
     connect_pair(i, answer.pair[i].address, peer_.rails[offer_.pair[i].peers_rail].port);
   ring_address_ = answer.memory;

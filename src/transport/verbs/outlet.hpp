@@ -13,7 +13,8 @@ namespace tutti::verbs {
 
 class VerbsOutlet final : public Outlet, private End {
  public:
-  /// `rails`: on which the queue pairs are, one after the other. Throws what libibverbs says.
+  /// `rails`: on which the queue pairs are, one after the other; what libibverbs refuses is left out. Throws
+  /// what it says if none is left.
   VerbsOutlet(std::shared_ptr<Station> station, Link link, FileDescriptor lifeline, int lane,
               const Address& peer, std::span<const RailPair> rails);
   /// Waits a moment until the reader's device has what was sent.
@@ -21,7 +22,7 @@ class VerbsOutlet final : public Outlet, private End {
 
   /// What the reader has to know.
   [[nodiscard]] const EndDescription& offer() const noexcept { return offer_; }
-  /// The rails of the first queue pair, for the log.
+  /// The rails of the carrier, for the log.
   [[nodiscard]] std::string path() const;
 
   [[nodiscard]] std::byte* lease(std::size_t bytes) noexcept override;

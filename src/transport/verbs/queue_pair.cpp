@@ -47,19 +47,23 @@ ibv_ah_attr way_to(const PeerPort& peer, const Rail& rail, const Settings& setti
 
 }  // namespace
 
-QueuePair::QueuePair(const Rail& rail, Depth depth, const Ticket& before, const Settings& settings)
+QueuePair::QueuePair(const Rail& rail, Depth depth, const Ticket& before)
     : rail_(rail),
       depth_(depth),
       ticket_(before),
-      completions_(rail.device->completions().reserve(depth.completions())),
       posted_(before.posted),
       reaped_(before.posted),
       signalled_(before.posted),
       probe_(before.posted),
-      log_(depth.sends) {
+      log_(depth.sends) {}
+
+QueuePair::QueuePair(const Rail& rail, Depth depth, const Ticket& before, const Settings& settings)
+    : QueuePair(rail, depth, before) {
+  completions_ = rail.device->completions().reserve(depth.completions());
   try {
     create(settings);
   } catch (...) {
+    pair_.reset();  // else the destructor gave the room back once more
     rail_.device->completions().give_back(completions_, depth_.completions());
     throw;
   }

@@ -56,6 +56,8 @@ class QueuePair {
   /// Ready to receive `depth.receives` immediates once connected. `before`: like its tickets; its requests
   /// are numbered from the next on. Throws what libibverbs says.
   QueuePair(const Rail& rail, Depth depth, const Ticket& before, const Settings& settings);
+  /// None: for a rail on which none can be made, until one can. It is written nothing to.
+  QueuePair(const Rail& rail, Depth depth, const Ticket& before);
   QueuePair(QueuePair&&) noexcept = default;
   QueuePair& operator=(QueuePair&&) = delete;
   ~QueuePair();
@@ -122,7 +124,7 @@ class QueuePair {
   Rail rail_;
   Depth depth_;
   Ticket ticket_;
-  ibv_cq* completions_;
+  ibv_cq* completions_ = nullptr;
   std::uint32_t inline_bytes_ = 0;
   QueuePairHandle pair_;
   PairAddress address_;
