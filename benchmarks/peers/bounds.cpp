@@ -187,7 +187,7 @@ int run_rank(const Options& options, Shared& shared, int rank) {
   Ranks ranks(options.shared, rank, options.ranks);
   if (options.kind == Kind::process_switch) {
     peers::stay_on_core(0);
-    ranks.sleep_in_barriers();
+    ranks.yield_in_barriers();
   }
   Measured measured(options, ranks, shared);
   size_t bytes = 0;

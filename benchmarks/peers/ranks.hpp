@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -51,7 +52,7 @@ class Ranks {
     close(file);
     if (memory == MAP_FAILED) throw std::runtime_error("cannot map " + path);
     shared_ = static_cast<Shared*>(memory);
-    spins_ = size <= static_cast<int>(std::thread::hardware_concurrency()) ? kForever : 100;
+    waits_ = share_cores() ? Waits::sleep : Waits::spin;
   }
   Ranks(const Ranks&) = delete;
   Ranks& operator=(const Ranks&) = delete;
@@ -59,25 +60,31 @@ class Ranks {
 
   [[nodiscard]] int rank() const { return rank_; }
   [[nodiscard]] int size() const { return size_; }
+  [[nodiscard]] bool share_cores() const {
+    return size_ > static_cast<int>(std::thread::hardware_concurrency());
+  }
 
   // For ranks that share a core though the machine has enough of them; before the first barrier.
-  void sleep_in_barriers() { spins_ = 0; }
+  void yield_in_barriers() { waits_ = Waits::yield; }
 
-  // Returns when every rank has called it. Spins where each rank has a core of its own, else sleeps.
+  // Returns when every rank has called it. Spins where each rank has a core of its own, else soon sleeps.
   void barrier() {
     // acquire-release: what a rank wrote before the barrier, every rank sees after it.
     const uint32_t generation = shared_->generation.value.load(std::memory_order_acquire);
     if (shared_->arrived.value.fetch_add(1, std::memory_order_acq_rel) + 1 == static_cast<uint32_t>(size_)) {
       shared_->arrived.value.store(0, std::memory_order_relaxed);  // relaxed: published by the next store
       shared_->generation.value.store(generation + 1, std::memory_order_release);
-      if (spins_ != kForever) futex(FUTEX_WAKE, kMaxRanks);
+      if (waits_ == Waits::sleep) futex(FUTEX_WAKE, kMaxRanks);
       return;
     }
+    constexpr int kSpins = 100;
     for (long spin = 0; shared_->generation.value.load(std::memory_order_acquire) == generation; ++spin) {
-      if (spin < spins_)
-        pause();
-      else
+      if (waits_ == Waits::yield)
+        sched_yield();
+      else if (waits_ == Waits::sleep && spin >= kSpins)
         futex(FUTEX_WAIT, generation);
+      else
+        pause();
     }
   }
 
@@ -120,7 +127,7 @@ class Ranks {
   [[nodiscard]] char* blob() { return shared_->blob; }
 
  private:
-  static constexpr long kForever = -1ul >> 1;
+  enum class Waits { spin, sleep, yield };
 
   template <class T>
   struct alignas(128) Line {  // two cache lines, since they are fetched in pairs
@@ -138,7 +145,7 @@ class Ranks {
   }
 
   const int rank_, size_;
-  long spins_;
+  Waits waits_;
   Shared* shared_;
 };
 

@@ -47,15 +47,26 @@ inline void declare(CLI::App& app, Options& options) {
 // The times of one size, in ns, by place.
 using Samples = std::vector<std::vector<double>>;
 
+struct SizeResult {
+  Samples samples = Samples(kPlaces);
+  size_t calls = 1;  // a sample
+  size_t wrong = 0;  // elements, on this rank
+};
+
 struct Slice {
   double seconds;
   size_t fewest, most;
 };
 
-// Calls until the slice is over. Each sample: place, barrier, call, place; the call's time is the slowest
-// rank's. A sample whose place changed is dropped. The times are rank 0's to keep.
+// Ranks that share a core leave a barrier one after the other, as they are woken: 15 µs, more than a short
+// call takes. There a sample is several calls, back to back, and lasts at least this long.
+constexpr double kCrowdedSampleNs = 300e3;
+
+// Calls until the slice is over. Each sample: place, barrier, calls, place; a call's time is its share of the
+// slowest rank's. A sample whose place changed is dropped. The times are rank 0's to keep. `calls` of a
+// sample are doubled until they last long enough.
 template <class Call>
-void sample(Ranks& ranks, bool places, const Slice& slice, Samples& samples, Call&& call) {
+void sample(Ranks& ranks, bool places, const Slice& slice, size_t& calls, Samples& samples, Call&& call) {
   const auto place = [&] { return places ? ranks.place() : Place::any; };
   size_t taken = 0;
   const double deadline_ns = now_ns() + slice.seconds * 1e9;
@@ -65,11 +76,13 @@ void sample(Ranks& ranks, bool places, const Slice& slice, Samples& samples, Cal
     ranks.barrier();
     if (ranks.stop()) break;
     const double start_ns = now_ns();
-    call();
+    for (size_t i = 0; i < calls; ++i) call();
     const double time_ns = ranks.slowest(now_ns() - start_ns);
     const Place after = place();
+    const auto called = static_cast<double>(calls);
+    if (ranks.share_cores() && time_ns < kCrowdedSampleNs) calls *= 2;  // every rank has the same time
     if (ranks.rank() != 0) continue;
-    if (before == after) samples[static_cast<size_t>(before)].push_back(time_ns);
+    if (before == after) samples[static_cast<size_t>(before)].push_back(time_ns / called);
     ++taken;
     ranks.say_stop(taken >= slice.most || (taken >= slice.fewest && now_ns() > deadline_ns));
   }
@@ -92,12 +105,13 @@ inline nlohmann::json row(size_t bytes, Place place, std::vector<double> samples
 }
 
 // Everything so far, in one step: who ends this process early finds it whole.
-inline void write(const Options& options, const std::vector<Samples>& all, const std::vector<size_t>& wrong) {
+inline void write(const Options& options, const std::vector<SizeResult>& all) {
   nlohmann::json rows = nlohmann::json::array();
   for (size_t i = 0; i < all.size(); ++i) {
     for (size_t place = 0; place < kPlaces; ++place) {
-      if (!all[i][place].empty())
-        rows.push_back(row(options.sizes[i], static_cast<Place>(place), all[i][place], wrong[i]));
+      const std::vector<double>& samples = all[i].samples[place];
+      if (!samples.empty())
+        rows.push_back(row(options.sizes[i], static_cast<Place>(place), samples, all[i].wrong));
     }
   }
   const std::string draft = options.json + ".draft";
@@ -110,26 +124,25 @@ inline void write(const Options& options, const std::vector<Samples>& all, const
 // many elements are not what they should be. Returns how many were wrong on this rank.
 template <class Prepare, class Call, class Wrong>
 size_t measure(Ranks& ranks, const Options& options, Prepare&& prepare, Call&& call, Wrong&& wrong) {
-  const size_t sizes = options.sizes.size();
-  std::vector<Samples> all(sizes, Samples(kPlaces));
-  std::vector<size_t> wrongs(sizes);
+  std::vector<SizeResult> all(options.sizes.size());
   const auto share = [&](size_t whole) { return (whole + options.slices - 1) / options.slices; };
   for (size_t slice = 0; slice < options.slices; ++slice) {
     const bool checks = slice == 0 || slice + 1 == options.slices;
-    for (size_t i = 0; i < sizes; ++i) {
+    for (size_t i = 0; i < all.size(); ++i) {
       prepare(options.sizes[i], checks);
       Samples warm_up(kPlaces);
-      sample(ranks, false, {.seconds = 0.002, .fewest = 1, .most = slice == 0 ? 20u : 5u}, warm_up, call);
+      sample(ranks, false, {.seconds = 0.002, .fewest = 1, .most = slice == 0 ? 20u : 5u}, all[i].calls,
+             warm_up, call);
       sample(ranks, options.places,
              {options.seconds / static_cast<double>(options.slices), share(options.min_samples),
               share(options.max_samples)},
-             all[i], call);
-      if (checks) wrongs[i] += wrong();
-      if (ranks.rank() == 0 && (slice == 0 || slice + 1 == options.slices)) write(options, all, wrongs);
+             all[i].calls, all[i].samples, call);
+      if (checks) all[i].wrong += wrong();
+      if (ranks.rank() == 0 && (slice == 0 || slice + 1 == options.slices)) write(options, all);
     }
   }
   size_t sum = 0;
-  for (const size_t one : wrongs) sum += one;
+  for (const SizeResult& one : all) sum += one.wrong;
   return sum;
 }
 
