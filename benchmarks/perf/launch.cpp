@@ -65,6 +65,7 @@ int local_rank(const Options& options, SharedMeeting::Table& table, int rank, in
     const tutti::UniqueId id{meeting.share(rank == 0 ? tutti::UniqueId::make() : tuttiUniqueId{})};
     const Shape shape(options, rank, ranks);
     auto comm = tutti::Communicator::join(ranks, id, rank, shape.config);
+    meeting.watch(comm);
     try {
       return body(Member{comm.get(), meeting, rank, ranks});
     } catch (...) {
@@ -110,7 +111,10 @@ int reap(std::vector<pid_t> children) {
     }
     worst = std::max(worst, WIFEXITED(status) ? WEXITSTATUS(status) : kExitError);
     if (worst >= kExitError && !failed_before)
-      for (pid_t other : children) kill(other, SIGTERM);
+      for (pid_t other : children) {
+        kill(other, SIGTERM);
+        kill(other, SIGCONT);  // one that is stopped ends only when it goes on
+      }
   }
   return worst;
 }

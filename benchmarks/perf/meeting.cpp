@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <ctime>
 #include <memory>
 #include <system_error>
 #include <thread>
@@ -12,8 +13,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <tutti/tutti.hpp>
 
 namespace perf {
 namespace {
@@ -67,9 +66,14 @@ void SharedMeeting::barrier() {
   for (int spin = 0; spin < spins_; ++spin, pause())
     if (table_.generation.load(std::memory_order_acquire) != generation) return;
   table_.sleepers.fetch_add(1, std::memory_order_seq_cst);
-  while (table_.generation.load(std::memory_order_seq_cst) == generation)
-    syscall(SYS_futex, &table_.generation, FUTEX_WAIT, generation, nullptr, nullptr, 0);
+  while (table_.generation.load(std::memory_order_seq_cst) == generation) sleep(generation);
   table_.sleepers.fetch_sub(1, std::memory_order_relaxed);  // relaxed: at worst one wake-up too many
+}
+
+void SharedMeeting::sleep(std::uint32_t generation) {
+  const timespec look_again{.tv_sec = 0, .tv_nsec = 200'000'000};
+  syscall(SYS_futex, &table_.generation, FUTEX_WAIT, generation, &look_again, nullptr, 0);
+  if (comm_ != nullptr) comm_->check_async();
 }
 
 std::span<double> SharedMeeting::board(int rank) const {

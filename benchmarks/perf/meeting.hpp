@@ -2,9 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
-#include <tutti/tutti.h>
+#include <tutti/tutti.hpp>
 
 namespace perf {
 
@@ -32,16 +33,21 @@ class SharedMeeting : public Meeting {
 
   void barrier() override;
   void combine(std::span<double> values, Combine how) override;
+  /// From now on, who waits here throws when this communicator has failed: the rank that is awaited may be
+  /// stopped.
+  void watch(const tutti::Communicator& comm) { comm_ = &comm; }
 
   /// Rank 0's id for everyone.
   [[nodiscard]] tuttiUniqueId share(tuttiUniqueId id);
 
  private:
   [[nodiscard]] std::span<double> board(int rank) const;
+  void sleep(std::uint32_t generation);
 
   Table& table_;
   int rank_, ranks_;
   int spins_;
+  const tutti::Communicator* comm_ = nullptr;
 };
 
 /// Ranks that only tutti connects.

@@ -56,6 +56,20 @@ class DeadRanks(ProcessTest):
         os.kill(victim, signal.SIGKILL)
         self.assert_fails(run, rf"process 1 \(pid {victim}\) was ended by signal 9", SOON_S)
 
+    def test_a_local_process_stopped(self):
+        run = self.start("all_reduce", "-n", 3, *SIZES, *ENDLESS, TUTTI_CONTROL_TIMEOUT_MS="2000")
+        run.wait_for_rows()
+        os.kill(run.children()[1], signal.SIGSTOP)
+        self.assert_fails(run, r"\brank 1\b", SOON_S)
+
+    def test_killed_while_others_read_and_write_its_memory(self):
+        for victim in range(2):
+            with self.subTest(victim=victim):
+                ranks = self.start_ranks(2, "all_reduce", "-b", "32M", "-e", "32M", "--memory", "tutti", "-c", 0, *ENDLESS)
+                ranks[0].wait_for_rows()
+                kill(ranks[victim])
+                self.assert_survivors_name(victim, [ranks[1 - victim]])
+
     def test_stopped_rank_counts_as_lost(self):
         """A process that is stopped sends no heartbeat."""
         ranks = self.start_ranks(3, "all_reduce", *SIZES, *ENDLESS, TUTTI_CONTROL_TIMEOUT_MS="2000")

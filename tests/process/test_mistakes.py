@@ -13,6 +13,8 @@ class Mistakes(ProcessTest):
         run = self.run_perf(*arguments, **environment)
         self.assert_fails(run, pattern)
         lines = [line for line in run.err.splitlines() if line.startswith("tutti-perf: ")]
+        # A rank that is late hears of the other's abort instead.
+        lines = [line for line in lines if "called tuttiCommAbort" not in line]
         sentences = {re.sub(r"^tutti-perf: (rank \d+: )?", "", line) for line in lines}
         self.assertEqual(len(sentences), 1, run)  # that each local rank may say
         self.assertEqual(run.finish(), 2, run)
