@@ -182,10 +182,10 @@ TUTTI_EXPORT tuttiResult_t tuttiGetVersion(int* version);
 /** What a result means, in a few words; "unknown result code" for any other value. A constant. Any thread. */
 TUTTI_EXPORT const char* tuttiGetErrorString(tuttiResult_t result);
 
-/** One sentence on the last call on `comm` that failed, or, with NULL, on the calling thread's last call that
- * failed (also for calls that have no communicator yet). A communicator none of whose calls failed answers
- * for the thread too: the calls of a group fail in tuttiGroupEnd. "" if none did. Valid until the next
- * failing call on `comm`, or of this thread. */
+/** One sentence on the last call on `comm` that failed (on what tuttiCommGetAsyncError says, if none did),
+ * or, with NULL, on the calling thread's last call that failed (also for calls that have no communicator
+ * yet). A communicator none of whose calls failed answers for the thread too: the calls of a group fail in
+ * tuttiGroupEnd. "" if none did. Valid until the next failing call on `comm`, or of this thread. */
 TUTTI_EXPORT const char* tuttiGetLastError(tuttiComm_t comm);
 
 /* ---- Starting ------------------------------------------------------------------------ */
@@ -480,9 +480,12 @@ TUTTI_EXPORT tuttiResult_t tuttiWorkFree(tuttiWork_t work);
 
 /* ---- Memory -------------------------------------------------------------------------- */
 
-/** Allocates host memory that every transport handles best (page-aligned, huge pages where there are any;
- * RDMA devices move it without a copy, and lock it for that). Any memory works, this may be faster. Zero
- * bytes give a NULL pointer. Any thread. */
+/** Allocates host memory that every transport handles best (page-aligned, zeroed, huge pages where there are
+ * any; RDMA devices move it without a copy, and lock it for that; ranks of one host read it where it lies and
+ * write sums into it in calls on more than caches hold). Any memory works, this is faster. It is shared
+ * memory: a child of fork() gets the same, not a copy. After a call that failed, a peer that has not heard of
+ * the failure may still write into the call's receive buffer; not once tuttiCommDestroy has returned, but for
+ * the piece of at most a slot that it is at. Zero bytes give a NULL pointer. Any thread. */
 TUTTI_EXPORT tuttiResult_t tuttiMemAlloc(void** ptr, size_t size);
 
 /** Frees what tuttiMemAlloc gave. NULL is allowed. tuttiInvalidArgument: any other pointer. Any thread. */

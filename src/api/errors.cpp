@@ -43,9 +43,12 @@ const char* tuttiGetErrorString(tuttiResult_t result) {
 
 const char* tuttiGetLastError(tuttiComm_t comm) {
   const bool alive = comm != nullptr && comm->magic == tuttiComm::kAlive;
+  if (alive && !comm->last_error.empty()) return comm->last_error.c_str();
+  // It has failed between calls, as tuttiCommGetAsyncError says.
+  if (alive && comm->communicator && comm->communicator->failure().failed())
+    return comm->communicator->failure().sentence().c_str();
   // The calls of a group fail in tuttiGroupEnd, which is given no communicator.
-  const bool own = alive && !comm->last_error.empty();
-  return (own ? comm->last_error : tutti::api::thread_error()).c_str();
+  return tutti::api::thread_error().c_str();
 }
 
 tuttiResult_t tuttiGetVersion(int* version) {

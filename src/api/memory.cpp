@@ -1,7 +1,9 @@
 // Memory and user operators of tutti.h.
 #include <cstring>
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "api/check.hpp"
 #include "api/guard.hpp"
@@ -17,12 +19,34 @@ std::size_t rounded(std::size_t bytes) {
   return (bytes + page - 1) / page * page;
 }
 
+Mapping map(int file, std::size_t length, int flags) {
+  void* data = ::mmap(nullptr, length, PROT_READ | PROT_WRITE, flags, file, 0);
+  return data == MAP_FAILED ? Mapping() : Mapping(static_cast<std::byte*>(data), length);
+}
+
+/// Of a file without a name, which ranks of this host can map, too. Empty: that cannot be had here.
+Mapping map_shared(std::size_t length, unsigned pages, FileDescriptor& file) {
+  file = FileDescriptor(::memfd_create("tutti-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING | pages));
+  if (!file || ::ftruncate(file.get(), static_cast<off_t>(length)) != 0) return {};
+  // Whoever maps it must be able to trust its length.
+  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) return {};
+  return map(file.get(), length, MAP_SHARED);
+}
+
 void* allocate(std::size_t bytes) {
   const std::size_t length = rounded(bytes);
-  void* data = ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (data == MAP_FAILED) fail_errno(errno, fmt::format("mmap of {} bytes for tuttiMemAlloc", length));
-  if (length >= kHugePage) ::madvise(data, length, MADV_HUGEPAGE);  // a wish; small pages work as well
-  return Allocations::instance().add(Mapping(static_cast<std::byte*>(data), length));
+  FileDescriptor file;
+  Mapping memory;
+  if (length >= kHugePage) memory = map_shared(length, MFD_HUGETLB, file);  // where any are set aside
+  if (!memory) memory = map_shared(length, 0, file);
+  if (!memory) {
+    file.reset();
+    memory = map(-1, length, MAP_PRIVATE | MAP_ANONYMOUS);
+  }
+  if (!memory) fail_errno(errno, fmt::format("mmap of {} bytes for tuttiMemAlloc", length));
+  if (length >= kHugePage)
+    ::madvise(memory.data(), length, MADV_HUGEPAGE);  // a wish; small pages work as well
+  return Allocations::instance().add(std::move(memory), std::move(file));
 }
 
 }  // namespace

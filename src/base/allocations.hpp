@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base/handle.hpp"
@@ -21,24 +22,34 @@ struct Allocation {
   std::size_t bytes = 0;
 };
 
+/// What other processes need to map an allocation.
+struct SharedAllocation {
+  Allocation allocation;
+  FileDescriptor file;  // one's own; the allocation is all of it
+};
+
 class Allocations {
  public:
   /// The process's.
   static Allocations& instance();
 
-  /// Takes it over; its address.
-  std::byte* add(Mapping memory);
+  /// Takes it over; its address. `file`: what is mapped, from its beginning; none: other processes cannot map
+  /// it.
+  std::byte* add(Mapping memory, FileDescriptor file = {});
   /// Unmaps it. false: it was not given out, or has come back before.
   [[nodiscard]] bool remove(void* data);
 
   /// Counts additions and removals: who has seen all() at this count knows all.
   [[nodiscard]] std::uint64_t changes() const noexcept { return changes_.load(std::memory_order_acquire); }
   [[nodiscard]] std::vector<Allocation> all() const;
+  /// The allocation that these bytes are of; nullopt: none, or one that cannot be shared.
+  [[nodiscard]] std::optional<SharedAllocation> shared(const std::byte* data, std::size_t bytes) const;
 
  private:
   struct Entry {
     std::uint64_t number;
     Mapping memory;
+    FileDescriptor file;
   };
   mutable std::mutex lock_;  // guards what follows
   std::map<void*, Entry> given_;

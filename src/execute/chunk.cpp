@@ -72,7 +72,10 @@ bool Run::send(std::uint32_t index, std::uint32_t chunk) noexcept {
   const bool as_it_lies = step.zero_copy || copies || is_direct(index);
   if (step.contiguous && as_it_lies) {
     const std::byte* source = at(step.source, part.offset);
-    if (!outlet.send(source, part.bytes, plan_->tag)) return false;
+    const bool lends = step.out->lends && is_direct(index);
+    const bool taken =
+        lends ? outlet.lend(source, part.bytes, plan_->tag) : outlet.send(source, part.bytes, plan_->tag);
+    if (!taken) return false;
     // Kept, too: the source has just come into the cache.
     if (!step.target.empty())
       reduce::copy({at(step.target, part.offset), nullptr, step.store}, source, part.bytes);
@@ -94,8 +97,15 @@ bool Run::send(std::uint32_t index, std::uint32_t chunk) noexcept {
 Run::Fused Run::lease_fused(const Step& step, std::uint32_t chunk) noexcept {
   if (step.fused_send == Step::kNone) return {};
   const Step& send = plan_->steps[step.fused_send];
-  if (is_direct(step.fused_send)) return {};
   if (!straight_ && !at_head(send.queue, step.fused_send, chunk)) return {};
+  if (!straight_ && send.out->lends && step.store == reduce::Store::streaming) {
+    // Memory that the reader has offered, if it has.
+    const Chunk part = chunk_of(send, chunk);
+    std::byte* const slot =
+        send.out->outlet->lease_offered(queues_[send.queue].base + send.first_turn, part.offset, part.bytes);
+    if (slot != nullptr) return {slot, step.store, step.target_is_dead, true};
+  }
+  if (is_direct(step.fused_send)) return {};
   Outlet& outlet = *send.out->outlet;
   const std::size_t bytes = chunk_of(step, chunk).bytes;
   std::byte* slot = outlet.lease(bytes);
@@ -110,9 +120,13 @@ reduce::Output Run::output_of(const Step& step, const Fused& fused, std::byte* t
           fused.store};
 }
 
-void Run::commit_fused(const Step& step, std::size_t bytes) noexcept {
+void Run::commit_fused(const Step& step, const Fused& fused, std::size_t bytes) noexcept {
   const Step& send = plan_->steps[step.fused_send];
-  send.out->outlet->commit(bytes, plan_->tag);
+  Outlet& outlet = *send.out->outlet;
+  if (fused.offered)
+    outlet.commit_offered(bytes, plan_->tag);
+  else
+    outlet.commit(bytes, plan_->tag);
   ++send.out->sent;
   if (straight_) {
     done_[step.fused_send] = 1;
@@ -128,12 +142,16 @@ bool Run::receive(std::uint32_t index, std::uint32_t chunk) noexcept {
   Inlet& inlet = *step.in.front()->inlet;
   const std::byte* message = inlet.borrow(part.bytes, plan_->tag);
   if (message == nullptr) return false;
+  if (message == Inlet::in_place()) {
+    inlet.release();
+    return true;
+  }
   const Fused fused = lease_fused(step, chunk);
   for_each_stretch(step, part,
                    [&](const std::byte*, std::byte* target, std::size_t offset, std::size_t bytes) {
                      reduce::copy(output_of(step, fused, target, offset), message + offset, bytes);
                    });
-  if (fused.slot != nullptr) commit_fused(step, part.bytes);
+  if (fused.slot != nullptr) commit_fused(step, fused, part.bytes);
   inlet.release();
   return true;
 }
@@ -164,7 +182,7 @@ bool Run::reduce(std::uint32_t index, std::uint32_t chunk) noexcept {
                      plan_->kernel(output_of(step, fused, target, offset), operands_.data(), operand_count,
                                    bytes / plan_->element_bytes, step.divisor);
                    });
-  if (fused.slot != nullptr) commit_fused(step, part.bytes);
+  if (fused.slot != nullptr) commit_fused(step, fused, part.bytes);
   for (Incoming* in : step.in) in->inlet->release();
   if (straight_) return true;
   for (const std::uint32_t q : step.in_queues) ++queues_[q].issued;

@@ -2,16 +2,13 @@
 #include <functional>
 
 #include "base/assert.hpp"
+#include "execute/direct.hpp"
 #include "execute/fuse.hpp"
 #include "execute/order.hpp"
 #include "execute/plan.hpp"
 
 namespace tutti {
 namespace {
-
-/// Messages up to this size are copied through a slot even where the wire could take them from where they
-/// lie.
-constexpr std::size_t kCopiedMessage = 16 << 10;
 
 /// Where a block's value is read or written: the step, and the block's offset in that step's message.
 struct Access {
@@ -38,17 +35,13 @@ class Compiler {
     prepare_plan();
     place_scratch(program);
     for (int lane = 0; lane < parameters_.lanes; ++lane) compile_lane(program, lane);
-    plan_->straight = is_straight();
-    for (Step& step : plan_->steps) {
-      step.may_go_direct = may_go_direct(step);
-      plan_->looks_at_memory |= step.may_go_direct;
-    }
-    if (plan_->straight) {
-      keep_order_of_fusions();
-    } else {
-      share_large_messages();
-    }
+    // A point-to-point group has no proof behind its order, so it never runs in order.
+    plan_->straight = parameters_.lanes == 1 && call_.collective != Collective::send_receive &&
+                      all_are_single_copies(*plan_);
+    mark_direct(*plan_, rounds_, store_ == reduce::Store::streaming);
+    if (plan_->straight) keep_order_of_fusions();
     arrange_queues(*plan_, rounds_, parameters_.lag);
+    if (store_ == reduce::Store::streaming) choose_offers(*plan_);
     for (const Queue& queue : plan_->queues) {
       if (queue.out != nullptr && queue.out->outlet->zero_copy()) plan_->unslotted.push_back(queue.out);
     }
@@ -68,14 +61,15 @@ class Compiler {
     if (exceeds_cache()) store_ = reduce::Store::streaming;
   }
 
-  /// Results that stay in the cache are worth it as long as they do not push out what is yet to be read.
+  /// Results that stay in the cache are worth it as long as they do not push out what is yet to be read. The
+  /// rest of its part is for the slots, and for what others on the processor take: measured.
   [[nodiscard]] bool exceeds_cache() const {
-    std::size_t read = 0, written = 0;
+    std::size_t bytes = 0;
     for (const BlockPlace& place : places_) {
-      if (place.has_input) read += place.bytes;
-      if (place.has_output) written += place.bytes;
+      if (place.has_input) bytes += place.bytes;
+      if (place.has_output) bytes += place.bytes;
     }
-    return read > parameters_.cache_share / 8 * 3 || written > parameters_.cache_share / 4 * 3;
+    return bytes > parameters_.cache_share / 16 * 9;
   }
 
   /// Blocks that are written here but have no place in the user's buffers live in scratch memory.
@@ -341,26 +335,6 @@ class Compiler {
   // --- how it runs
   // --------------------------------------------------------------------------------------------
 
-  /// A point-to-point group has no proof behind its order, so it never runs in order.
-  [[nodiscard]] bool is_straight() const {
-    if (parameters_.lanes != 1 || call_.collective == Collective::send_receive) return false;
-    return std::all_of(plan_->steps.begin(), plan_->steps.end(), [](const Step& step) {
-      const bool copied =
-          step.out == nullptr || !step.out->outlet->zero_copy() || step.bytes <= kCopiedMessage;
-      return step.chunks == 1 && copied;
-    });
-  }
-
-  /// From or to the user's memory, if the wire has been told of that.
-  static bool may_go_direct(const Step& step) {
-    if (!step.contiguous || step.bytes <= kCopiedMessage) return false;
-    const auto kept = [](const Pieces& pieces) {  // across runs: scratch memory is never added
-      return !pieces.empty() && pieces.front().buffer != kScratchBuffer;
-    };
-    if (step.kind == StepKind::send) return step.out->takes_added && kept(step.source);
-    return step.kind == StepKind::receive && step.in.front()->takes_added && kept(step.target);
-  }
-
   /// In a list of calls nobody asks whose turn it is: a fused send may not overtake another on its
   /// connection.
   void keep_order_of_fusions() {
@@ -374,14 +348,6 @@ class Compiler {
       if (!overtakes) continue;
       writer.fused_send = Step::kNone;
       writer.target_is_dead = false;
-    }
-  }
-
-  void share_large_messages() {
-    for (Step& step : plan_->steps) {
-      if (step.kind == StepKind::send) {
-        step.zero_copy = step.out->outlet->zero_copy() && step.contiguous && step.bytes > kCopiedMessage;
-      }
     }
   }
 

@@ -38,6 +38,7 @@ Outgoing& Connections::outgoing(const std::vector<int>& readers, int lane) {
     Transport& wire = wire_to(readers.front());
     end.outlet = wire.open_outlet(readers, lane);
     end.takes_added = wire.takes_added();
+    end.lends = wire.lends_added();
   }
   return end;
 }
@@ -47,6 +48,7 @@ Incoming& Connections::incoming(int writer, const std::vector<int>& readers, int
   if (is_new) {
     entry->second.writer = writer;
     entry->second.takes_added = wire_to(writer).takes_added();
+    entry->second.lends = wire_to(writer).lends_added();
     unopened_.fetch_add(1, std::memory_order_relaxed);  // nothing to publish yet
   }
   return entry->second;

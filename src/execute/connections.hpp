@@ -17,6 +17,7 @@ struct Outgoing {
   std::unique_ptr<Outlet> outlet;
   std::uint64_t sent = 0;    // messages given to the outlet so far
   bool takes_added = false;  // as its transport says
+  bool lends = false;        // likewise
 };
 
 /// A reader's end. `inlet` is set by Connections::open_inlets().
@@ -25,6 +26,7 @@ struct Incoming {
   std::uint64_t expected = 0;  // messages announced with expect() so far
   int writer = -1;
   bool takes_added = false;  // as its transport says
+  bool lends = false;        // likewise
 };
 
 /// Used by one thread at a time.

@@ -56,6 +56,11 @@ void arrange_queues(Plan& plan, const std::vector<int>& rounds, int lag) {
   }
   for (std::size_t q = 0; q < members.size(); ++q)
     plan.queues[q].turns = wavefront(plan, members[q], rounds, lag);
+  for (std::uint32_t q = 0; q < members.size(); ++q) {
+    const std::vector<Turn>& turns = plan.queues[q].turns;
+    for (std::size_t i = turns.size(); i-- > 0;)
+      if (plan.steps[turns[i].step].queue == q) plan.steps[turns[i].step].first_turn = i;
+  }
   if (!copies.empty()) plan.queues.emplace_back().turns = wavefront(plan, copies, rounds, 0);
 }
 

@@ -53,6 +53,7 @@ struct Step {
   std::uint32_t fused_send = kNone;  // the send that passes this step's result on
   Outgoing* out = nullptr;
   std::uint32_t queue = kNone;  // the queue of its outlet or (first) inlet
+  std::size_t first_turn = 0;   // of its chunks' turns there
   std::vector<Incoming*> in;    // one an operand; receive: one
   std::vector<std::uint32_t> in_queues;
   Pieces source;  // send, copy: what goes; reduce: this rank's own operand
@@ -73,6 +74,7 @@ struct Queue {
   Outgoing* out = nullptr;
   Incoming* in = nullptr;
   std::vector<Turn> turns;
+  std::uint32_t offered = Step::kNone;  // the receive whose target the writer may write into by itself
 };
 
 struct Plan {

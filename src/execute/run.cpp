@@ -31,7 +31,12 @@ void Run::start(Plan& plan, std::byte* scratch, std::span<std::byte* const> buff
   for (std::size_t q = 0; q < queues_.size(); ++q) {
     const Queue& queue = plan.queues[q];
     queues_[q].base = queue.out != nullptr ? queue.out->sent : queue.in != nullptr ? queue.in->expected : 0;
+    if (queue.offered != Step::kNone) offer(plan.steps[queue.offered]);
   }
+}
+
+void Run::offer(const Step& step) noexcept {
+  step.in.front()->inlet->offer(step.first_turn, at(step.target, 0), step.bytes);
 }
 
 /// In a list of calls nobody waits until memory may be written again: with direct messages it is no list.
@@ -163,16 +168,20 @@ bool Run::advance_inlet(std::uint32_t q) noexcept {
     const Turn turn = queue.turns[state.issued];
     const Step& step = plan_->steps[turn.step];
     if (step.queue != q || !ready(step, turn.chunk)) break;  // another inlet leads this reduction
+    if (places && is_expected(turn.step)) {
+      if (!expect(q, step, turn.chunk)) break;
+      moved = true;
+      continue;
+    }
     if (step.kind == StepKind::reduce) {
       if (!reduce(turn.step, turn.chunk)) break;
-    } else if (places && is_expected(turn.step)) {
-      if (!expect(q, step, turn.chunk)) break;
     } else {
       if (!receive(turn.step, turn.chunk)) break;
       ++state.issued;
       finish(turn.step);
     }
     moved = true;
+    if (any_direct_) break;  // nothing is fused with a direct send: it waits for its outlet's turn
   }
   return moved;
 }

@@ -40,11 +40,12 @@ class Run {
   };
 
   void look_at_memory() noexcept;
+  void offer(const Step& step) noexcept;
   /// This step's messages go from where they lie, or to where they go.
   [[nodiscard]] bool is_direct(std::uint32_t step) const noexcept { return any_direct_ && direct_[step]; }
   /// The outlet says when it no longer needs our memory; else a message is over once it is sent.
   [[nodiscard]] bool counts(const Outgoing& out) const noexcept {
-    return out.outlet->zero_copy() || (any_direct_ && out.takes_added);
+    return out.outlet->zero_copy() || (any_direct_ && (out.takes_added || out.lends));
   }
   [[nodiscard]] bool is_expected(std::uint32_t step) const noexcept;
   Progress poll_straight() noexcept;
@@ -70,12 +71,13 @@ class Run {
   struct Fused {
     std::byte* slot = nullptr;  // nullptr: none, the pass writes memory only
     tutti::reduce::Store store = tutti::reduce::Store::plain;
-    bool alone = false;  // the slot is all that has to be written
+    bool alone = false;    // the slot is all that has to be written
+    bool offered = false;  // it is in the reader's memory
   };
   Fused lease_fused(const Step& step, std::uint32_t chunk) noexcept;
   [[nodiscard]] static tutti::reduce::Output output_of(const Step& step, const Fused& fused,
                                                        std::byte* target, std::size_t offset) noexcept;
-  void commit_fused(const Step& step, std::size_t bytes) noexcept;
+  void commit_fused(const Step& step, const Fused& fused, std::size_t bytes) noexcept;
   [[nodiscard]] Chunk chunk_of(const Step& step, std::uint32_t chunk) const noexcept;
   [[nodiscard]] std::byte* at(const Pieces& pieces, std::size_t offset) const noexcept;
   template <typename Body>

@@ -8,13 +8,14 @@
 namespace tutti {
 namespace {
 
-/// The clock and the failure are looked at every so many empty polls: a few microseconds.
-constexpr unsigned kCheckEvery = 64;
+/// The clock and the failure are looked at every so many empty polls: a few microseconds. Where ranks
+/// outnumber cores, sooner: there those are longer than the other rank would need the core.
+constexpr unsigned kCheckEvery = 64, kCheckEveryWhenCrowded = 2;
 /// A sleeper looks around this often even if nobody rings: a failure is recorded without ringing.
 constexpr int kSleepMs = 20;
 /// Where ranks outnumber cores a spinning thread holds up the one it waits for: it soon lets others run, and
 /// sleeps when nothing came of that.
-constexpr long long kCrowdedSpinNs = 500;
+constexpr long long kCrowdedSpinNs = 200;
 constexpr long long kYieldNs = 100'000;
 
 void relax() noexcept {
@@ -28,6 +29,7 @@ void relax() noexcept {
 Waiter::Waiter(const World& world, std::span<Transport* const> transports)
     : world_(world),
       transports_(transports.begin(), transports.end()),
+      check_every_(world.oversubscribed ? kCheckEveryWhenCrowded : kCheckEvery),
       spin_ns_(world.oversubscribed ? kCrowdedSpinNs : world.settings.spin_us * 1000LL) {
   for (Transport* transport : transports_) pumped_.push_back(transport);
 }
@@ -55,13 +57,13 @@ Progress Waiter::advance(Run& run, int microseconds) noexcept {
 
 bool Waiter::idle(Run& run, Progress& progress) noexcept {
   pump();
-  if (++idle_polls_ % kCheckEvery != 0 && !(world_.oversubscribed && idle_polls_ > 1)) {
+  if (++idle_polls_ % check_every_ != 0) {
     relax();
     return true;
   }
   if (world_.failure->failed()) return false;
   const auto now = Clock::now();
-  if (idle_polls_ <= kCheckEvery) idle_since_ = now;
+  if (idle_polls_ == check_every_) idle_since_ = now;
   const auto idle_ns = (now - idle_since_).count();
   const bool yielded =
       world_.oversubscribed && idle_ns > spin_ns_ && idle_ns < kYieldNs && yielder_.yield(now);

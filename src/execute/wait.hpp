@@ -25,7 +25,6 @@ class Waiter {
  private:
   /// Called after a poll that found nothing. false: give up, the communicator has failed.
   bool idle(Run& run, Progress& progress) noexcept;
-  bool check() noexcept;
   void pump() noexcept;
   void sleep(Run& run, Progress& progress) noexcept;
   void report_stall(const Run& run) noexcept;
@@ -33,6 +32,7 @@ class Waiter {
   const World& world_;
   std::vector<Transport*> transports_;
   std::vector<Transport*> pumped_;  // those that need progress() at times
+  unsigned check_every_;
   long long spin_ns_;
   Yielder yielder_;
   unsigned idle_polls_ = 0;

@@ -8,8 +8,9 @@ namespace tutti {
 
 KnownMemory::KnownMemory(std::span<Transport* const> transports, const Allocations& allocations)
     : allocations_(allocations) {
-  std::copy_if(transports.begin(), transports.end(), std::back_inserter(transports_),
-               [](const Transport* transport) { return transport->takes_added(); });
+  std::copy_if(
+      transports.begin(), transports.end(), std::back_inserter(transports_),
+      [](const Transport* transport) { return transport->takes_added() || transport->lends_added(); });
 }
 
 void KnownMemory::catch_up() noexcept {

@@ -70,8 +70,25 @@ class Outlet {
   /// memory must stay unchanged until completed() has counted the message.
   [[nodiscard]] virtual bool send(const std::byte* data, std::size_t bytes, Tag tag) noexcept = 0;
 
-  /// How many messages (committed and sent, from the first one on) no longer need the caller's memory. A wire
-  /// that copies in send() counts at once.
+  /// Sends bytes that it takes() as the next message by letting the readers read them where they lie. As
+  /// send() otherwise. Only where the transport lends_added().
+  [[nodiscard]] virtual bool lend(const std::byte* data, std::size_t bytes, Tag tag) noexcept {
+    return send(data, bytes, tag);
+  }
+
+  /// The slot for the next message in the reader's own memory: at `offset` of what it has offered (
+  /// Inlet::offer()) for the messages from `first` on, which is how many came before on this connection.
+  /// nullptr: there is none (yet), or no room for the message now. To be sent by commit_offered(), before
+  /// anything else is.
+  [[nodiscard]] virtual std::byte* lease_offered(std::uint64_t first, std::size_t offset,
+                                                 std::size_t bytes) noexcept {
+    (void)first, (void)offset, (void)bytes;
+    return nullptr;
+  }
+  virtual void commit_offered(std::size_t bytes, Tag tag) noexcept { (void)bytes, (void)tag; }
+
+  /// How many messages (committed, sent and lent, from the first one on) no longer need the caller's memory.
+  /// A wire that copies in send() counts those at once.
   [[nodiscard]] virtual std::uint64_t completed() noexcept = 0;
 
   /// A way into memory that the reader's Transport::expose() described so; nullptr: this wire has none, or it
@@ -83,8 +100,8 @@ class Outlet {
 
   /// send() takes the bytes from where they lie, without a copy and of any length.
   [[nodiscard]] bool zero_copy() const noexcept { return zero_copy_; }
-  /// send() would take these bytes from where they lie, and completed() count them when they are no longer
-  /// needed.
+  /// send() or lend() would take these bytes from where they lie, and completed() count them when they are no
+  /// longer needed.
   [[nodiscard]] virtual bool takes(const std::byte* data, std::size_t bytes) const noexcept {
     (void)data, (void)bytes;
     return zero_copy_;
@@ -111,10 +128,22 @@ class Inlet {
 
   /// The next message where it lies in the wire's own memory, `bytes` <= the outlet's slot_bytes() long, once
   /// all of it is here; nullptr: not yet, ask again (with the same arguments). "Next" is after every expected
-  /// message. A message of 0 bytes gives some non-null pointer.
+  /// message. A message of 0 bytes gives some non-null pointer. in_place(): it is in the memory that was
+  /// offered for it.
   [[nodiscard]] virtual const std::byte* borrow(std::size_t bytes, Tag tag) noexcept = 0;
   /// Gives the borrowed message's memory back to the wire.
   virtual void release() noexcept = 0;
+
+  /// The writer may write the messages that come after `ahead` more straight to `target`, one behind the
+  /// other, `bytes` in all; or send them as any others. One offer at a time: until all of them are taken.
+  /// Does nothing where writers cannot (Transport::lends_added()), or not into this memory.
+  virtual void offer(std::uint64_t ahead, std::byte* target, std::size_t bytes) noexcept {
+    (void)ahead, (void)target, (void)bytes;
+  }
+  [[nodiscard]] static const std::byte* in_place() noexcept {
+    static constexpr std::byte mark{};
+    return &mark;
+  }
 
   /// The wire writes messages straight to where the reader says: expect() is to be used for plain receives.
   [[nodiscard]] bool places() const noexcept { return places_; }
@@ -201,6 +230,9 @@ class Transport {
   /// go: Outlet::takes() and Inlet::places_at() say of which. What goes through lease() and borrow() is
   /// copied even so.
   [[nodiscard]] virtual bool takes_added() const noexcept { return false; }
+  /// Its endpoints copy, but readers borrow() what an outlet was told to lend() where it lies in the writer's
+  /// added memory (Outlet::takes() says of which), and writers can write into a reader's that it offers.
+  [[nodiscard]] virtual bool lends_added() const noexcept { return false; }
 
   /// Lets peers write into this memory by themselves; what they have to know, under 1 KiB, empty: this wire
   /// does not. It stays mapped until it is concealed, by the same words; no peer may be writing then. Throws

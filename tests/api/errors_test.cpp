@@ -289,6 +289,20 @@ TEST(Abort, ends_a_call_that_waits_for_the_rank) {
   EXPECT_EQ(state, tuttiRemoteError);
 }
 
+TEST(Abort, is_heard_of_between_calls_and_explained) {
+  Ranks ranks(2);
+  ranks.expect_usable();
+  EXPECT_OK(tuttiCommAbort(ranks.comm(1)), nullptr);
+  ranks.forget(1);
+  tuttiResult_t state = tuttiSuccess;
+  while (state == tuttiSuccess) {
+    EXPECT_OK(tuttiCommGetAsyncError(ranks.comm(0), &state), nullptr);
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(state, tuttiRemoteError);
+  EXPECT_THAT(tuttiGetLastError(ranks.comm(0)), HasSubstr("rank 1"));
+}
+
 TEST(Abort, ends_asynchronous_work) {
   Ranks ranks(2);
   int value = 0;

@@ -104,8 +104,11 @@ TEST(Notice, is_within_bounds_even_if_a_member_sent_nonsense) {
       continue;
     }
     ++passed;
-    ASSERT_TRUE(parsed->kind == Kind::greeting || parsed->geometry.valid());
-    ASSERT_TRUE(parsed->kind == Kind::greeting || parsed->reader < parsed->geometry.readers);
+    const bool sound = parsed->kind == Kind::offer
+                           ? parsed->geometry.valid() && parsed->reader < parsed->geometry.readers
+                       : parsed->kind == Kind::memory ? parsed->memory != 0 && parsed->memory_bytes != 0
+                                                      : true;
+    ASSERT_TRUE(sound);
     ASSERT_TRUE(parsed->from >= 0 && parsed->from < world.size && parsed->to == world.rank);
   }
   EXPECT_GT(passed, 0);
@@ -121,6 +124,7 @@ TEST(Notice, names_what_is_wrong) {
     return reason;
   };
   EXPECT_NE(reason_for([](Notice& n) { n.communicator = 43; }).find("communicator"), std::string::npos);
+  EXPECT_NE(reason_for([](Notice& n) { n.kind = Kind::memory; }).find("empty memory"), std::string::npos);
   EXPECT_NE(reason_for([](Notice& n) { n.to = 3; }).find("rank 3"), std::string::npos);
   EXPECT_NE(reason_for([](Notice& n) { n.from = 4; }).find("rank 4"), std::string::npos);
   EXPECT_NE(reason_for([](Notice& n) { n.geometry.slots = 3; }).find("3 slots"), std::string::npos);

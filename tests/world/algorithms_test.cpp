@@ -191,6 +191,33 @@ TEST_P(EveryAlgorithm, gives_the_result_where_some_memory_was_added) {
   }
 }
 
+// A lent message is over only when its readers have used it: nobody may wait for that in a circle.
+TEST_P(EveryAlgorithm, gives_the_result_where_memory_is_lent) {
+  std::uint64_t seed = 4000;
+  for (const std::size_t chunk_bytes : {4 << 10, 512 << 10}) {
+    for (const int lanes : {1, 2}) {
+      for (const int ranks : {2, 3, 4, 5}) {
+        for (const bool in_place : {false, true}) {
+          Case test{{ranks, ++seed, {}, {}}, {}, {}, in_place};
+          if (ranks == 4) test.world.host_of = {0, 0, 1, 1};
+          test.world.wire.slots = 1 + seed % 4;
+          test.world.wire.places = test.world.wire.zero_copy = false;
+          test.world.wire.lends_added = true;
+          test.world.wire.multicasts = seed % 3 == 0;
+          test.world.wire.slot_bytes = 512 << 10;
+          test.parameters.chunk_bytes = chunk_bytes;
+          test.parameters.lanes = lanes;
+          test.parameters.cache_share = 0;
+          test.call.count = static_cast<std::size_t>(5'000 * lanes * ranks) + seed % 7;
+          test.call.root = static_cast<int>(seed) % ranks;
+          run(test);
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
 TEST_P(EveryAlgorithm, gives_the_result_with_lanes_and_lags) {
   std::uint64_t seed = 1000;
   for (const int lanes : {1, 2, 3}) {

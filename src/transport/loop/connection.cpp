@@ -79,7 +79,8 @@ void Connection::commit(std::size_t bytes, Tag tag) {
   launch(std::move(message));
 }
 
-bool Connection::send(const std::byte* data, std::size_t bytes, Tag tag, bool copies) {
+bool Connection::send(const std::byte* data, std::size_t bytes, Tag tag, Handling handling) {
+  const bool copies = handling == Handling::copied;
   TUTTI_ASSERT(!lease_open_, key_.writer, bytes, tag);
   TUTTI_ASSERT(!copies || bytes <= wire_.options().slot_bytes, bytes);
   if (!room()) return false;
@@ -89,12 +90,30 @@ bool Connection::send(const std::byte* data, std::size_t bytes, Tag tag, bool co
   if (bytes > 0) {
     message.source = data;
     message.source_hash = hash_of(data, bytes);
+    message.lent = handling == Handling::lent;
   } else {
     message.memory = scribbled(0);
   }
   launch(std::move(message));
   if (copies) pick_up(sent_ - 1);
   return true;
+}
+
+std::byte* Connection::lease_offered(std::uint64_t first, std::size_t offset, std::size_t bytes) {
+  TUTTI_ASSERT(!lease_open_, key_.writer, bytes);
+  const bool fits = offer_.first == first && offset <= offer_.bytes && bytes <= offer_.bytes - offset;
+  if (!fits || !room()) return nullptr;
+  scribble(offer_.target + offset, bytes);
+  return offer_.target + offset;
+}
+
+void Connection::commit_offered(std::size_t bytes, Tag tag) {
+  TUTTI_ASSERT(sent_ >= offer_.first, sent_, offer_.first);
+  Message message;
+  message.tag = tag;
+  message.bytes = bytes;
+  message.in_place = true;
+  launch(std::move(message));
 }
 
 // Puts the message on its way to every reader. Its memory is picked up when the first of them sees it.
@@ -130,14 +149,22 @@ void Connection::launch(Message message) {
 void Connection::pick_up(std::uint64_t index) {
   Message& picked = message(index);
   if (picked.source != nullptr) {
-    if (writer_failure_ != nullptr && hash_of(picked.source, picked.bytes) != picked.source_hash)
-      writer_failure_->report(
-          Code::internal_error, key_.writer,
-          fmt::format("{}: the memory of message {} was changed before it had been sent", name(), index));
+    check_source(picked, index);
     picked.memory = scribbled(picked.bytes);
     std::copy_n(picked.source, picked.bytes, picked.memory.front().bytes);
     picked.source = nullptr;
   }
+  count_completed();
+}
+
+void Connection::check_source(const Message& message, std::uint64_t index) {
+  if (writer_failure_ != nullptr && hash_of(message.source, message.bytes) != message.source_hash)
+    writer_failure_->report(
+        Code::internal_error, key_.writer,
+        fmt::format("{}: the memory of message {} was changed before it had been sent", name(), index));
+}
+
+void Connection::count_completed() {
   while (completed_ < sent_ && (completed_ < first_ || message(completed_).source == nullptr)) ++completed_;
 }
 
@@ -169,7 +196,7 @@ void Connection::close_reader(int rank) {
 
 void Connection::arrive(std::uint64_t index, Reader& reader) {
   if (broken_) return;
-  pick_up(index);
+  if (!message(index).lent) pick_up(index);
   ++reader.arrived;
   wire_.record(fmt::format("{} message {} arrives at {}", name(), index, reader.rank));
   if (reader.closed)
@@ -182,7 +209,7 @@ void Connection::place(Reader& reader) {
   while (!reader.expected.empty() && reader.taken < reader.arrived) {
     const Expected expected = reader.expected.front();
     if (!fits(reader, expected.bytes, expected.tag)) return;
-    std::copy_n(message(reader.taken).memory.front().bytes, expected.bytes, expected.target);
+    std::copy_n(message(reader.taken).data(), expected.bytes, expected.target);
     reader.expected.pop_front();
     ++reader.placed;
     take(reader);
@@ -191,8 +218,13 @@ void Connection::place(Reader& reader) {
 
 // The reader is done with its next message; when all readers are, its slot goes back to the writer.
 void Connection::take(Reader& reader) {
-  Message& taken = message(reader.taken++);
-  --taken.unread;
+  const std::uint64_t index = reader.taken++;
+  Message& taken = message(index);
+  if (--taken.unread == 0 && taken.source != nullptr) {  // lent
+    check_source(taken, index);
+    taken.source = nullptr;
+    count_completed();
+  }
   while (!messages_.empty() && messages_.front().unread == 0) {
     messages_.pop_front();
     ++first_;
@@ -205,7 +237,7 @@ const std::byte* Connection::borrow(int rank, std::size_t bytes, Tag tag) {
   Reader& borrower = reader(rank);
   if (broken_) return nullptr;
   TUTTI_ASSERT(bytes <= wire_.options().slot_bytes, bytes, wire_.options().slot_bytes);
-  if (borrower.borrowed) return message(borrower.taken).memory.front().bytes;
+  if (borrower.borrowed) return message(borrower.taken).data();
   borrower.asked = true;
   if (!borrower.expected.empty() || borrower.taken == borrower.arrived) {
     note_end_of_stream(borrower);
@@ -213,7 +245,7 @@ const std::byte* Connection::borrow(int rank, std::size_t bytes, Tag tag) {
   }
   if (!fits(borrower, bytes, tag)) return nullptr;
   borrower.borrowed = true;
-  return message(borrower.taken).memory.front().bytes;
+  return message(borrower.taken).data();
 }
 
 void Connection::release(int rank) {
@@ -221,8 +253,9 @@ void Connection::release(int rank) {
   if (broken_) return;
   TUTTI_ASSERT(borrower.borrowed, key_.writer, rank, key_.lane);
   borrower.borrowed = borrower.asked = false;
-  if (readers_.size() == 1)
-    scribble(message(borrower.taken).memory.front().bytes, message(borrower.taken).bytes);
+  Message& released = message(borrower.taken);
+  if (readers_.size() == 1 && !released.memory.empty())
+    scribble(released.memory.front().bytes, released.bytes);
   take(borrower);
 }
 
@@ -234,6 +267,10 @@ bool Connection::expect(int rank, std::byte* target, std::size_t bytes, Tag tag)
   expecting.expected.push_back({target, bytes, tag});
   place(expecting);
   return true;
+}
+
+void Connection::offer(int rank, std::uint64_t ahead, std::byte* target, std::size_t bytes) {
+  if (readers_.size() == 1) offer_ = {reader(rank).taken + ahead, target, bytes};
 }
 
 std::uint64_t Connection::placed(int rank) {

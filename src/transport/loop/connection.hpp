@@ -28,6 +28,9 @@ using Buffer = std::vector<Line>;
 [[nodiscard]] Buffer scribbled(std::size_t bytes);
 void scribble(std::byte* memory, std::size_t bytes) noexcept;
 
+/// What becomes of a message's source: copied at once, picked up later, or read there by every reader.
+enum class Handling { copied, picked_up, lent };
+
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(Wire& wire, ConnectionKey key);
@@ -38,8 +41,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] bool writer_opened() const { return writer_open_; }
   [[nodiscard]] std::byte* lease(std::size_t bytes);
   void commit(std::size_t bytes, Tag tag);
-  /// `copies`: picks it up at once.
-  [[nodiscard]] bool send(const std::byte* data, std::size_t bytes, Tag tag, bool copies);
+  [[nodiscard]] bool send(const std::byte* data, std::size_t bytes, Tag tag, Handling handling);
+  [[nodiscard]] std::byte* lease_offered(std::uint64_t first, std::size_t offset, std::size_t bytes);
+  void commit_offered(std::size_t bytes, Tag tag);
   [[nodiscard]] std::uint64_t completed() const { return completed_; }
 
   // A reader's end; `reader` is its rank.
@@ -49,6 +53,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void release(int reader);
   [[nodiscard]] bool expect(int reader, std::byte* target, std::size_t bytes, Tag tag);
   [[nodiscard]] std::uint64_t placed(int reader);
+  void offer(int reader, std::uint64_t ahead, std::byte* target, std::size_t bytes);
 
   /// No message moves any more; both ends that are open fail with the sentence, except the end of `culprit`
   /// itself.
@@ -66,7 +71,17 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::size_t unread = 0;             // readers that have not taken it yet
     const std::byte* source = nullptr;  // the caller's memory, until the wire has picked it up
     std::uint64_t source_hash = 0;
+    bool lent = false;      // picked up only when all have read it
+    bool in_place = false;  // it is in the reader's memory, and has none here
     Buffer memory;
+    [[nodiscard]] const std::byte* data() const {
+      return in_place ? Inlet::in_place() : source != nullptr ? source : memory.front().bytes;
+    }
+  };
+  struct Offer {
+    std::uint64_t first = ~std::uint64_t{0};
+    std::byte* target = nullptr;
+    std::size_t bytes = 0;
   };
   struct Expected {
     std::byte* target;
@@ -90,6 +105,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] bool room() const;
   void launch(Message message);
   void pick_up(std::uint64_t index);
+  void check_source(const Message& message, std::uint64_t index);
+  void count_completed();
   void arrive(std::uint64_t index, Reader& reader);
   void place(Reader& reader);
   void take(Reader& reader);
@@ -113,6 +130,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::uint64_t completed_ = 0;  // picked up, from the first one on
   std::uint64_t returned_ = 0;   // slots that have come back to the writer
   std::vector<Reader> readers_;
+  Offer offer_;
 };
 
 }  // namespace tutti::loop

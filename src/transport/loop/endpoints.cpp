@@ -1,5 +1,7 @@
 #include "transport/loop/endpoints.hpp"
 
+#include "base/assert.hpp"
+
 namespace tutti::loop {
 
 LoopOutlet::LoopOutlet(Wire& wire, std::shared_ptr<Connection> connection,
@@ -27,8 +29,25 @@ void LoopOutlet::commit(std::size_t bytes, Tag tag) noexcept {
 
 bool LoopOutlet::send(const std::byte* data, std::size_t bytes, Tag tag) noexcept {
   const auto lock = wire_.lock();
-  const bool copies = !zero_copy() && !added_->covers(data, bytes);
-  return wire_.poll(connection_->key().writer) && connection_->send(data, bytes, tag, copies);
+  const bool copies = !zero_copy() && !(wire_.options().takes_added && added_->covers(data, bytes));
+  return wire_.poll(connection_->key().writer) &&
+         connection_->send(data, bytes, tag, copies ? Handling::copied : Handling::picked_up);
+}
+
+bool LoopOutlet::lend(const std::byte* data, std::size_t bytes, Tag tag) noexcept {
+  const auto lock = wire_.lock();
+  TUTTI_ASSERT(added_->covers(data, bytes), bytes, tag);
+  return wire_.poll(connection_->key().writer) && connection_->send(data, bytes, tag, Handling::lent);
+}
+
+std::byte* LoopOutlet::lease_offered(std::uint64_t first, std::size_t offset, std::size_t bytes) noexcept {
+  const auto lock = wire_.lock();
+  return wire_.poll(connection_->key().writer) ? connection_->lease_offered(first, offset, bytes) : nullptr;
+}
+
+void LoopOutlet::commit_offered(std::size_t bytes, Tag tag) noexcept {
+  const auto lock = wire_.lock();
+  if (!wire_.dead(connection_->key().writer)) connection_->commit_offered(bytes, tag);
 }
 
 bool LoopOutlet::takes(const std::byte* data, std::size_t bytes) const noexcept {
@@ -74,6 +93,12 @@ bool LoopInlet::places_at(const std::byte* target, std::size_t bytes) const noex
 bool LoopInlet::expect(std::byte* target, std::size_t bytes, Tag tag) noexcept {
   const auto lock = wire_.lock();
   return wire_.poll(reader_) && connection_->expect(reader_, target, bytes, tag);
+}
+
+void LoopInlet::offer(std::uint64_t ahead, std::byte* target, std::size_t bytes) noexcept {
+  const auto lock = wire_.lock();
+  if (wire_.options().lends_added && added_->covers(target, bytes))
+    connection_->offer(reader_, ahead, target, bytes);
 }
 
 std::uint64_t LoopInlet::placed() noexcept {

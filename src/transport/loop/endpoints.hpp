@@ -35,6 +35,10 @@ class LoopOutlet final : public Outlet {
   [[nodiscard]] std::byte* lease(std::size_t bytes) noexcept override;
   void commit(std::size_t bytes, Tag tag) noexcept override;
   [[nodiscard]] bool send(const std::byte* data, std::size_t bytes, Tag tag) noexcept override;
+  [[nodiscard]] bool lend(const std::byte* data, std::size_t bytes, Tag tag) noexcept override;
+  [[nodiscard]] std::byte* lease_offered(std::uint64_t first, std::size_t offset,
+                                         std::size_t bytes) noexcept override;
+  void commit_offered(std::size_t bytes, Tag tag) noexcept override;
   [[nodiscard]] std::uint64_t completed() noexcept override;
   [[nodiscard]] bool takes(const std::byte* data, std::size_t bytes) const noexcept override;
 
@@ -55,6 +59,7 @@ class LoopInlet final : public Inlet {
   [[nodiscard]] bool places_at(const std::byte* target, std::size_t bytes) const noexcept override;
   [[nodiscard]] bool expect(std::byte* target, std::size_t bytes, Tag tag) noexcept override;
   [[nodiscard]] std::uint64_t placed() noexcept override;
+  void offer(std::uint64_t ahead, std::byte* target, std::size_t bytes) noexcept override;
 
  private:
   Wire& wire_;

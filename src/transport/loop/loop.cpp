@@ -69,13 +69,14 @@ class LoopTransport final : public Transport {
 
   void add_memory(std::byte* data, std::size_t bytes) override {
     const auto lock = wire_.lock();
-    if (takes_added()) added_->add(data, bytes);
+    if (takes_added() || lends_added()) added_->add(data, bytes);
   }
   void remove_memory(std::byte* data, std::size_t bytes) noexcept override {
     const auto lock = wire_.lock();
     added_->remove(data, bytes);
   }
   [[nodiscard]] bool takes_added() const noexcept override { return wire_.options().takes_added; }
+  [[nodiscard]] bool lends_added() const noexcept override { return wire_.options().lends_added; }
 
   // A rank may sleep while nothing is under way; the next thing that is scheduled wakes it, to move the
   // clock.

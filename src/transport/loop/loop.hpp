@@ -35,6 +35,7 @@ struct LoopOptions {
   bool places = true;
   bool zero_copy = true;
   bool takes_added = false;  // beside these: memory that was added goes as it lies
+  bool lends_added = false;  // or is read where it lies, and written where its owner offers it
   bool multicasts = true;
   bool self_advancing = false;
   bool keep_trace = false;  // keep trace() as text, for a person

@@ -32,7 +32,9 @@ std::string check(const Notice& notice, const World& world) {
   if (notice.to != world.rank) return fmt::format("it is for rank {}", notice.to);
   if (!within(notice.from, world.size))
     return fmt::format("it is from rank {} of {}", notice.from, world.size);
-  if (notice.kind == Kind::greeting) return "";
+  if (notice.kind == Kind::greeting || notice.kind == Kind::forget) return "";
+  if (notice.kind == Kind::memory)
+    return notice.memory != 0 && notice.memory_bytes != 0 ? "" : "empty memory";
   if (notice.kind != Kind::offer) return fmt::format("kind {}", static_cast<unsigned>(notice.kind));
   if (notice.lane < 0) return fmt::format("lane {}", notice.lane);
   if (!notice.geometry.valid() || notice.reader >= notice.geometry.readers)
@@ -85,6 +87,10 @@ std::optional<Notice> parse(std::span<const std::byte> bytes, const World& world
   std::memcpy(&notice, bytes.data(), sizeof notice);
   reason = check(notice, world);
   return reason.empty() ? std::optional(notice) : std::nullopt;
+}
+
+std::size_t descriptors_of(Kind kind) noexcept {
+  return kind == Kind::greeting ? 2 : kind == Kind::forget ? 0 : 1;
 }
 
 std::uint64_t hash_of(std::span<const int> readers) noexcept {

@@ -22,6 +22,8 @@ ShmInlet::ShmInlet(std::shared_ptr<Station> station, Segment segment, int writer
 }
 
 ShmInlet::~ShmInlet() {
+  // relaxed: only that the writer begins nothing new there, if this is left in the middle of a call.
+  if (segment_.geometry().readers == 1) segment_.offer().first.store(0, std::memory_order_relaxed);
   station_->sleeper.dismiss(*this);
 }
 
@@ -30,7 +32,7 @@ void ShmInlet::release() noexcept {
   if (borrowed_small_) {
     own_->small_released.store(++small_taken_, std::memory_order_release);
   } else {
-    walk_.advance(borrowed_bytes_);
+    if (borrowed_bytes_ != 0) walk_.advance(borrowed_bytes_);
     own_->large_released.store(++large_taken_, std::memory_order_release);
   }
   publisher_barrier(fenced_);
@@ -39,6 +41,24 @@ void ShmInlet::release() noexcept {
     // acq_rel: after the release; before it, the writer armed its bell.
     if (waits_->writer.exchange(0, std::memory_order_acq_rel) != 0) station_->neighbours.ring(writer_);
   }
+}
+
+void ShmInlet::offer(std::uint64_t ahead, std::byte* target, std::size_t bytes) noexcept {
+  const LentPlace place = station_->lent.find(target, bytes);
+  if (place.memory == 0 || segment_.geometry().readers != 1) return;  // one line is for one reader
+  if (!station_->lent.show(target, {&writer_, 1})) return;
+  OfferLine& line = segment_.offer();
+  line.memory = place.memory;
+  line.offset = place.offset;
+  line.bytes = bytes;
+  // release: the rest is there before, and what this rank did with the memory.
+  line.first.store(taken() + ahead + 1, std::memory_order_release);
+}
+
+const std::byte* ShmInlet::borrow_elsewhere(const LargeHeader& line, std::size_t bytes) noexcept {
+  borrowed_bytes_ = 0;
+  if (line.lent_memory == kInPlace) return in_place();
+  return station_->peers.find(writer_, {line.lent_memory, line.lent_offset}, bytes);
 }
 
 const std::byte* ShmInlet::refuse_small(std::uint64_t header, std::size_t bytes, Tag tag) noexcept {

@@ -34,13 +34,17 @@ class ShmInlet final : public Inlet, private Waiter {
         [[unlikely]]
       return refuse_large(header, bytes, tag);
     borrowed_small_ = false;
+    if (line.lent_memory != 0) [[unlikely]]
+      return borrow_elsewhere(line, bytes);
     borrowed_bytes_ = bytes;
     if (line.restarts != 0) walk_.restart();
     return slots_ + walk_.offset();
   }
   void release() noexcept override;
+  void offer(std::uint64_t ahead, std::byte* target, std::size_t bytes) noexcept override;
 
  private:
+  [[nodiscard]] const std::byte* borrow_elsewhere(const LargeHeader& line, std::size_t bytes) noexcept;
   [[nodiscard]] const std::byte* refuse_small(std::uint64_t header, std::size_t bytes, Tag tag) noexcept;
   [[nodiscard]] const std::byte* refuse_large(std::uint64_t header, std::size_t bytes, Tag tag) noexcept;
   void note_refusal(std::size_t bytes, Tag tag) noexcept;
@@ -55,7 +59,7 @@ class ShmInlet final : public Inlet, private Waiter {
   // Touched by every message; nothing else shares these lines.
   bool borrowed_small_ = false;
   bool fenced_;
-  std::size_t borrowed_bytes_ = 0;  // of a large message
+  std::size_t borrowed_bytes_ = 0;  // of a large message in the ring
   RingWalk walk_;
   SmallLine* small_;
   std::uint64_t small_taken_ = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -148,7 +149,7 @@ bool Neighbours::take(LinkId id, Received& received) {
     reason = "it is from a rank of another host";
   else if (notice && link.peer != notice->from && !(link.peer == -1 && greeting))
     reason = "it did not greet as that rank";
-  else if (notice && received.descriptors.size() != (greeting ? 2u : 1u))
+  else if (notice && received.descriptors.size() != descriptors_of(notice->kind))
     reason = "its descriptors are missing";
   if (!reason.empty()) {
     TUTTI_LOG(warn, "ignoring a message of process {} to this rank's shared-memory socket: {}",
@@ -156,7 +157,12 @@ bool Neighbours::take(LinkId id, Received& received) {
     return false;
   }
   if (greeting) return welcome(id, *notice, received.descriptors);
-  offers_.push_back({*notice, std::move(received.descriptors.front())});
+  if (notice->kind == Kind::offer)
+    offers_.push_back({*notice, std::move(received.descriptors.front())});
+  else if (notice->kind == Kind::memory)
+    memory_notices_.push_back({*notice, std::move(received.descriptors.front())});
+  else
+    memory_notices_.push_back({*notice, FileDescriptor()});
   return true;
 }
 
@@ -250,8 +256,8 @@ Neighbours::LinkId Neighbours::link_to(int rank, Deadline deadline) {
   return id;
 }
 
-void Neighbours::deliver(LinkId id, const NoticeBytes& bytes, int descriptor, int peer, Deadline deadline) {
-  const std::array<int, 1> descriptors{descriptor};
+void Neighbours::deliver(LinkId id, const NoticeBytes& bytes, std::span<const int> descriptors, int peer,
+                         Deadline deadline) {
   for (;;) {
     pay_greetings();
     const auto link = links_.find(id);
@@ -267,12 +273,19 @@ void Neighbours::deliver(LinkId id, const NoticeBytes& bytes, int descriptor, in
   }
 }
 
-void Neighbours::offer(const Notice& notice, const FileDescriptor& segment, Deadline deadline) {
+void Neighbours::offer(const Notice& notice, const FileDescriptor& file, Deadline deadline) {
   const Lock lock(mutex_);
   if (!reaches(notice.to))
     fail(Code::invalid_usage, "rank {} cannot be reached through shared memory from rank {}", notice.to,
          world_.rank);
-  deliver(link_to(notice.to, deadline), encode(notice, world_.sign), segment.get(), notice.to, deadline);
+  const std::array<int, 1> descriptors{file.get()};
+  deliver(link_to(notice.to, deadline), encode(notice, world_.sign),
+          std::span(descriptors).first(descriptors_of(notice.kind)), notice.to, deadline);
+}
+
+std::deque<MemoryNotice> Neighbours::take_memory_notices() noexcept {
+  const Lock lock(mutex_);
+  return std::exchange(memory_notices_, {});
 }
 
 Offer Neighbours::await_offer(int writer, std::uint64_t readers_hash, int lane, Deadline deadline) {

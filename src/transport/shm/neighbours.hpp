@@ -30,6 +30,11 @@ struct Offer {
   Notice notice;
   FileDescriptor segment;
 };
+/// Memory that a peer lends, or no longer does.
+struct MemoryNotice {
+  Notice notice;
+  FileDescriptor file;
+};
 
 class Neighbours {
  public:
@@ -47,11 +52,14 @@ class Neighbours {
   /// Who publishes executes fences (fence.hpp): the same answer on all ranks of a host.
   [[nodiscard]] bool fenced() const noexcept { return fenced_; }
 
-  /// Sends an offer to notice.to; waits for nothing that the peer's own calls have to do. Throws if it cannot
-  /// be done.
-  void offer(const Notice& notice, const FileDescriptor& segment, Deadline deadline);
+  /// Sends an offer, or word of memory, to notice.to; waits for nothing that the peer's own calls have to do.
+  /// Throws if it cannot be done.
+  void offer(const Notice& notice, const FileDescriptor& file, Deadline deadline);
   /// The offer of that connection, when it is there. Throws timeout, or the world's failure.
   [[nodiscard]] Offer await_offer(int writer, std::uint64_t readers_hash, int lane, Deadline deadline);
+
+  /// What has come of memory since the last call, in order.
+  [[nodiscard]] std::deque<MemoryNotice> take_memory_notices() noexcept;
 
   /// Ends the sleep of a peer that has marked a connection with this rank.
   void ring(int peer) noexcept;
@@ -96,7 +104,8 @@ class Neighbours {
   [[nodiscard]] bool try_greet(Link& link);
   LinkId link_to(int peer, Deadline deadline);
   void pause(Deadline deadline, int peer);
-  void deliver(LinkId id, const NoticeBytes& bytes, int descriptor, int peer, Deadline deadline);
+  void deliver(LinkId id, const NoticeBytes& bytes, std::span<const int> descriptors, int peer,
+               Deadline deadline);
 
   const World& world_;
   const Bell& bell_;
@@ -111,6 +120,7 @@ class Neighbours {
   std::map<LinkId, Link> links_;
   LinkId next_link_ = 1;
   std::deque<Offer> offers_;
+  std::deque<MemoryNotice> memory_notices_;
 };
 
 }  // namespace tutti::shm

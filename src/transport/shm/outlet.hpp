@@ -32,12 +32,27 @@ class ShmOutlet final : public Outlet, private Waiter {
   }
   void commit(std::size_t bytes, Tag tag) noexcept override;
   [[nodiscard]] bool send(const std::byte* data, std::size_t bytes, Tag tag) noexcept override;
+  [[nodiscard]] bool takes(const std::byte* data, std::size_t bytes) const noexcept override;
+  [[nodiscard]] bool lend(const std::byte* data, std::size_t bytes, Tag tag) noexcept override;
+  [[nodiscard]] std::byte* lease_offered(std::uint64_t first, std::size_t offset,
+                                         std::size_t bytes) noexcept override;
+  void commit_offered(std::size_t bytes, Tag tag) noexcept override;
   [[nodiscard]] std::unique_ptr<Reach> reach(const std::string& exposed) override;
-  [[nodiscard]] std::uint64_t completed() noexcept override { return small_sent_ + large_sent_; }
+  [[nodiscard]] std::uint64_t completed() noexcept override {
+    return first_lent_ == last_lent_ ? sent() : completed_before_lent();
+  }
 
  private:
   [[nodiscard]] bool find_small_room() noexcept;
   [[nodiscard]] bool find_large_room(std::size_t bytes) noexcept;
+  [[nodiscard]] bool find_header() noexcept;
+  void find_offer(std::uint64_t first) noexcept;
+  void publish_elsewhere(std::size_t bytes, LentPlace place, Tag tag) noexcept;
+  [[nodiscard]] std::uint64_t large_released() const noexcept;
+  [[nodiscard]] std::uint64_t completed_before_lent() noexcept;
+  [[nodiscard]] std::uint64_t sent() const noexcept { return small_sent_ + large_sent_; }
+  void publish_large(std::size_t bytes, LentPlace lent, Tag tag) noexcept;
+  void look_for_sleepers() noexcept;
   [[nodiscard]] bool refuse() noexcept;
   void restart() noexcept;
   void ring(std::size_t word) noexcept;
@@ -69,6 +84,19 @@ class ShmOutlet final : public Outlet, private Waiter {
   Segment segment_;
   std::vector<int> readers_;
   std::array<std::uint64_t, kHeaders> ends_{};  // of the last large messages: their position's end
+
+  // Lent messages that are not known to be read.
+  struct LentMessage {
+    std::uint64_t number;  // in the ring, from 1
+    std::uint64_t before;  // messages sent before it
+  };
+  std::uint64_t first_lent_ = 0, last_lent_ = 0;  // last: behind the last one
+  std::array<LentMessage, kHeaders> lent_{};
+
+  // The reader's memory that it has offered, as seen here.
+  std::uint64_t offered_first_ = ~std::uint64_t{0};
+  std::byte* offered_ = nullptr;
+  std::size_t offered_bytes_ = 0;
 };
 
 }  // namespace tutti::shm

@@ -50,7 +50,7 @@ void allocate(int fd, const Geometry& geometry, const std::string& purpose) {
 }  // namespace
 
 std::size_t Geometry::small_offset() const noexcept {
-  return sizeof(WaitLines) + readers * sizeof(ReaderLine);
+  return sizeof(WaitLines) + sizeof(OfferLine) + readers * sizeof(ReaderLine);
 }
 std::size_t Geometry::headers_offset() const noexcept {
   return small_offset() + kSmallLines * sizeof(SmallLine);

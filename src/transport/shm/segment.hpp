@@ -1,6 +1,7 @@
 // The memory of one connection: one writer, one or more readers, two rings.
 //
 //   who waits   one line a direction: a bit for each reader that sleeps, a bit for the writer
+//   offer       a line: memory of the reader, if it is only one, that the writer may write into
 //   readers     a line each: how many messages of each ring it has given back; written by that reader only
 //   small ring  64 lines: header and up to 56 bytes of payload in one cache line, so that a message is one
 //   transfer headers     a line for each of the last 128 large messages ring        the large messages'
@@ -10,6 +11,9 @@
 // cache, a line that is written again has left the reader's cache for the shared one, where taking it back
 // costs a fifth. Where ranks share cores, and so caches, the fewest lines serve best: a ring that is found
 // empty begins anew.
+//
+// A large message from memory that the writer lends, or in memory that the reader offered, takes a header,
+// and no room in the ring.
 //
 // A message of up to kSmallBytes goes through the small ring, any other through the large one; both ends know
 // the length, so each knows where the next message is. A header is one 64-bit word that holds the message's
@@ -43,6 +47,19 @@ struct alignas(kLine) LargeHeader {
   // Written before the header.
   std::uint64_t bytes;
   std::uint64_t restarts;  // not 0: this message lies at the ring's beginning
+  // Not 0: it lies not in the ring but there in memory that the writer lends (lending.hpp), or kInPlace.
+  std::uint64_t lent_memory;
+  std::uint64_t lent_offset;
+};
+/// The writer has written it into the memory that the reader offered.
+inline constexpr std::uint64_t kInPlace = ~std::uint64_t{0};
+/// Memory of a connection's only reader that the writer may write messages into. It is written again only
+/// when all of these were taken, so that nobody looks at what is there.
+struct alignas(2 * kLine) OfferLine {
+  std::atomic<std::uint64_t> first;  // the messages before the first of them, and 1; written last
+  std::uint64_t memory;
+  std::uint64_t offset;
+  std::uint64_t bytes;
 };
 // Pairs of lines, since some processors fetch lines in pairs.
 struct alignas(2 * kLine) ReaderLine {
@@ -53,7 +70,8 @@ struct alignas(2 * kLine) WaitLines {
   std::atomic<std::uint64_t> readers[kMaxReaders / 64];  // bit r % 64 of word r / 64: reader r sleeps
   alignas(2 * kLine) std::atomic<std::uint64_t> writer;  // not 0: the writer sleeps until there is room
 };
-static_assert(sizeof(SmallLine) == kLine && sizeof(LargeHeader) == kLine && sizeof(ReaderLine) == 2 * kLine);
+static_assert(sizeof(SmallLine) == kLine && sizeof(LargeHeader) == kLine && sizeof(OfferLine) == 2 * kLine &&
+              sizeof(ReaderLine) == 2 * kLine);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 /// The tag as a header carries it: messages of one ring are in order among themselves, and this keeps them in
@@ -158,7 +176,10 @@ class Segment {
 
   [[nodiscard]] const Geometry& geometry() const noexcept { return geometry_; }
   [[nodiscard]] WaitLines& waits() const noexcept { return *at<WaitLines>(0); }
-  [[nodiscard]] ReaderLine* readers() const noexcept { return at<ReaderLine>(sizeof(WaitLines)); }
+  [[nodiscard]] OfferLine& offer() const noexcept { return *at<OfferLine>(sizeof(WaitLines)); }
+  [[nodiscard]] ReaderLine* readers() const noexcept {
+    return at<ReaderLine>(sizeof(WaitLines) + sizeof(OfferLine));
+  }
   [[nodiscard]] SmallLine* small() const noexcept { return at<SmallLine>(geometry_.small_offset()); }
   [[nodiscard]] LargeHeader* headers() const noexcept { return at<LargeHeader>(geometry_.headers_offset()); }
   [[nodiscard]] std::byte* slots() const noexcept { return mapping_.data() + geometry_.slots_offset(); }

@@ -39,6 +39,16 @@ class ShmTransport final : public Transport {
   [[nodiscard]] std::unique_ptr<Inlet> open_inlet(int writer, std::span<const int> readers, int lane,
                                                   Deadline deadline) override;
 
+  [[nodiscard]] bool lends_added() const noexcept override { return true; }
+  void add_memory(std::byte* data, std::size_t bytes) override {
+    station_->peers.catch_up();
+    station_->lent.add(data, bytes);
+  }
+  void remove_memory(std::byte* data, std::size_t bytes) noexcept override {
+    station_->peers.catch_up();
+    station_->lent.remove(data, bytes);
+  }
+
   [[nodiscard]] std::string expose(std::byte* data, std::size_t) override {
     return describe_exposed(*station_, data);
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "transport/shm/bell.hpp"
+#include "transport/shm/lending.hpp"
 #include "transport/shm/neighbours.hpp"
 #include "transport/shm/sleeper.hpp"
 
@@ -13,7 +14,9 @@ struct Station {
       : world(its_world),
         probe(its_world.communicator ^ (static_cast<std::uint64_t>(its_world.rank) << 32)),
         neighbours(its_world, bell),
-        sleeper(bell, neighbours) {}
+        sleeper(bell, neighbours),
+        lent(its_world, neighbours),
+        peers(neighbours) {}
   ~Station() { bell.close(); }  // before the sockets end: closing is no death
   Station(const Station&) = delete;
   Station& operator=(const Station&) = delete;
@@ -23,6 +26,8 @@ struct Station {
   Bell bell;
   Neighbours neighbours;
   Sleeper sleeper;
+  LentMemory lent;
+  PeerMemory peers;
 };
 
 }  // namespace tutti::shm
