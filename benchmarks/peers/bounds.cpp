@@ -10,7 +10,7 @@
 #include "session.hpp"
 #include "tcp_exchange.hpp"
 
-#if defined(__AVX512F__)
+#if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
