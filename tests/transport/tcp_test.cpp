@@ -1,7 +1,9 @@
 // What only tcp does: what it says when things go wrong, and much data at once.
 #include "transport/tcp/tcp.hpp"
 
+#include <algorithm>
 #include <csignal>
+#include <cstring>
 #include <random>
 
 #include <gmock/gmock.h>
@@ -131,6 +133,26 @@ TEST(Tcp, moves_64_MiB_in_both_directions_at_once) {
   EXPECT_TRUE(received[0] == sent[1]);
   EXPECT_TRUE(received[1] == sent[0]);
   EXPECT_FALSE(pair.transports[0]->needs_progress());
+}
+
+TEST(Tcp, what_is_queued_when_the_communicator_has_failed_is_not_sent_later) {
+  Pair pair(1);
+  constexpr std::size_t kBytes = 64 << 20;  // more than the kernel takes
+  constexpr std::byte kOld{1}, kNew{2};
+  std::vector<std::byte> source(kBytes, kOld), target(kBytes);
+  auto outlet = pair.outlet(0);
+  const auto inlet = pair.inlet(1);
+  ASSERT_TRUE(inlet->expect(target.data(), kBytes, 1));
+  ASSERT_TRUE(outlet->send(source.data(), kBytes, 1));
+  for (int i = 0; i < 1000; ++i) pair.transports[0]->progress();
+  pair.failures[0].report(Code::timeout, -1, "for the test");
+  // The call has ended: its buffer is the caller's again.
+  std::memset(source.data(), static_cast<int>(kNew), kBytes);
+  for (int i = 0; i < 1000; ++i) pair.transports[1]->progress();  // the kernel could take more
+  outlet.reset();
+  ASSERT_TRUE(pair.until([&] { return pair.failures[1].failed(); })) << "the writer's end";
+  EXPECT_GT(std::count(target.begin(), target.end(), kOld), 0);
+  EXPECT_EQ(std::count(target.begin(), target.end(), kNew), 0);
 }
 
 /// Random messages by random means: what one end leases or sends, the other borrows or places.
