@@ -111,13 +111,15 @@ TEST(VerbsStripe, covers_everything_once_in_aligned_pieces) {
 }
 
 TEST(VerbsRing, says_in_one_word_what_was_closed) {
-  for (std::uint32_t pair = 0; pair < kMostPairs; ++pair) {
-    const std::uint32_t word = immediate_of(Closed{pair, kLifeMask + 6, kHeardMask + 8});
-    EXPECT_EQ(word_of(word), Word::closed);
-    EXPECT_EQ(closed_of(word).pair, pair);
-    EXPECT_EQ(closed_of(word).life, 5u);
-    EXPECT_EQ(closed_of(word).heard, 7u);
-  }
+  for (std::uint32_t pair = 0; pair < kMostPairs; ++pair)
+    for (const bool failed : {false, true}) {
+      const std::uint32_t word = immediate_of(Closed{pair, kLifeMask + 6, kHeardMask + 8, failed});
+      EXPECT_EQ(word_of(word), Word::closed);
+      EXPECT_EQ(closed_of(word).pair, pair);
+      EXPECT_EQ(closed_of(word).life, 5u);
+      EXPECT_EQ(closed_of(word).heard, 7u);
+      EXPECT_EQ(closed_of(word).failed, failed);
+    }
 }
 
 TEST(VerbsRing, says_in_one_word_half_of_a_fresh_address) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <ostream>
 #include <span>
 #include <utility>
@@ -109,9 +110,43 @@ void talk_straight(Pair& pair) {
   }
 }
 
+void talk_across(Pair& pair) {
+  constexpr std::size_t kBytes = 200'000, kPiece = 50'001;
+  constexpr Tag kTold = 7;
+  std::vector<std::byte> source(kBytes), target(kBytes);
+  const std::string own = pair.transports[0]->expose(source.data(), kBytes);
+  const std::string exposed = pair.transports[1]->expose(target.data(), kBytes);
+  {
+    const std::unique_ptr<Reach> reach = pair.outlet->reach(exposed);
+    ASSERT_NE(reach, nullptr);
+    for (Tag round = 0; round < 2; ++round) {
+      const std::vector<std::byte>& data = known(kBytes, kTold + round);
+      std::memcpy(source.data(), data.data(), kBytes);
+      for (std::size_t at = 0; at < kBytes;) {
+        ASSERT_TRUE(pair.until([&] {
+          const std::size_t taken = reach->write(at, source.data() + at, std::min(kPiece, kBytes - at));
+          at += taken;
+          return taken != 0;
+        }));
+      }
+      ASSERT_TRUE(pair.until([&] { return reach->written(); }));
+      reuse(source);
+      ASSERT_TRUE(pair.until([&] { return pair.outlet->lease(0) != nullptr; }));
+      pair.outlet->commit(0, kTold);
+      ASSERT_TRUE(pair.until([&] { return pair.inlet->borrow(0, kTold) != nullptr; }));
+      EXPECT_TRUE(same(target.data(), data.data(), kBytes)) << "round " << round;
+      pair.inlet->release();
+    }
+  }
+  pair.transports[0]->conceal(own);
+  pair.transports[1]->conceal(exposed);
+}
+
 void talk(Pair& pair, const PairOptions& options) {
   talk_through_the_ring(pair);
-  if (options.zero_copy && !::testing::Test::HasFatalFailure()) talk_straight(pair);
+  if (!options.zero_copy) return;
+  if (!::testing::Test::HasFatalFailure()) talk_straight(pair);
+  if (!::testing::Test::HasFatalFailure()) talk_across(pair);
 }
 
 void PrintTo(Manner manner, std::ostream* out) {

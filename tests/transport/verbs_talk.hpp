@@ -16,6 +16,8 @@ inline constexpr PairOptions kTalkShapes[] = {{.slots = 2},
 void talk_through_the_ring(Pair& pair);
 /// Messages that are placed: written straight to their targets, or in pieces where memory is not registered.
 void talk_straight(Pair& pair);
+/// Writes into exposed memory; the source is used anew as soon as it is written.
+void talk_across(Pair& pair);
 /// All that the options allow.
 void talk(Pair& pair, const PairOptions& options);
 

@@ -140,6 +140,7 @@ class End : protected Busy, private Watched {
     unsigned unready = 0;     // receives that are to be posted anew
     Deadline patience{};      // for its draining
     std::optional<std::uint32_t> peer_heard;
+    bool peer_failed = false;            // with it
     std::optional<Closed> last_word;     // once it is closed, until the next life begins for both
     std::optional<unsigned> told_on;     // the queue pair that carried the word
     std::optional<std::uint32_t> moved;  // up to here its requests were repeated

@@ -151,6 +151,7 @@ void End::peer_closed(std::uint32_t immediate) noexcept {
   Joint& joint = *joints_[closed.pair];
   if (closed.life != (joint.life & kLifeMask) || joint.peer_heard) return;  // said again
   joint.peer_heard = closed.heard;
+  joint.peer_failed = closed.failed;
   if (joint.state == Joint::State::offered) joint.state = Joint::State::tries;  // in vain
   Hit hit{};
   hit[joint.index] = true;
@@ -169,10 +170,12 @@ void End::rescue() noexcept {
 void End::close_drained() noexcept {
   for (const auto& joint : joints_) {
     if (joint->state != Joint::State::drains) continue;
-    if (!joint->pair->drained() && !passed(joint->patience)) continue;
+    const bool drained = joint->pair->drained();
+    if (!drained && !passed(joint->patience)) continue;
     joint->pair->destroy();
     joint->state = Joint::State::closed;
-    joint->last_word = Closed{joint->index, joint->life, joint->heard};
+    const bool failed = !drained || station_->has_failed(*joint->device);
+    joint->last_word = Closed{joint->index, joint->life, joint->heard, failed};
     joint->told_on.reset();
   }
 }
@@ -212,7 +215,7 @@ void End::settle() noexcept {
 bool End::move(Joint& joint) noexcept {
   Joint* const successor = survivor();
   if (successor == nullptr) return false;
-  const auto first = joint.moved ? joint.moved : joint.pair->first_lost(*joint.peer_heard);
+  const auto first = joint.moved ? joint.moved : joint.pair->first_lost(*joint.peer_heard, joint.peer_failed);
   if (!first) return link_.acknowledged_but_lost(*joint.pair), false;
   const std::uint32_t end = joint.pair->posted() + 1;
   for (joint.moved = first; *joint.moved != end; ++*joint.moved) {

@@ -16,10 +16,10 @@
 // 2. Drain. The device flushes the receives that are left; until the last one has come, what had arrived is
 //    still told of. Then, or after a moment's patience, the queue pair is destroyed: the device writes
 //    nothing any more for it, whatever the network delivers late.
-// 3. Tell. Over the first queue pair that serves goes a word `closed`: which one, and how many of the peer's
-//    immediates were heard on it. For the peer that is also the news that it has to close its own. The word
-//    may come twice; it says the same each time. If the queue pair that carried it dies too, it goes again
-//    over the next.
+// 3. Tell. Over the first queue pair that serves goes a word `closed`: which one, how many of the peer's
+//    immediates were heard on it, and whether the device has failed, as far as it says. For the peer that is
+//    also the news that it has to close its own. The word may come twice; it says the same each time. If the
+//    queue pair that carried it dies too, it goes again over the next.
 // 4. Repeat. An end that has closed its side and knows the peer's count looks into the log of that queue
 //    pair: every request that its device had not acknowledged is there, in order. Those up to the last
 //    immediate that the peer heard have landed; the rest is posted again, in order, on a queue pair that
@@ -27,10 +27,11 @@
 //
 // Why nothing is lost: a request leaves the log only when acknowledged, and what was acknowledged is among
 // what the peer heard, since it drained. (If its device died between acknowledging and telling, the counts
-// say so, and the connection fails: wrong bits never.) The memory that the log points to is unchanged: a slot
-// is reused only when the reader has given it back, which it does after it heard; the user's memory is given
-// back when the message is acknowledged on every queue pair; an advert's place is reused when its message is
-// over.
+// say so, and the connection fails: wrong bits never. So it does if the peer's device failed and the last
+// that it acknowledged had no immediate: nobody knows whether that is there.) The memory that the log points
+// to is unchanged: a slot is reused only when the reader has given it back, which it does after it heard; the
+// user's memory is given back when the message is acknowledged on every queue pair; an advert's place is
+// reused when its message is over.
 //
 // Why nothing is doubled: immediates are what counts as a message's arrival. One that was heard is not
 // repeated; one that is repeated cannot be heard from the old queue pair any more, since that end destroyed
@@ -69,24 +70,27 @@
 namespace tutti::verbs {
 
 /// What a word `closed` says: this life of `pair` (cut to kLifeMask) is closed at my end, where `heard` of
-/// your immediates came, cut to kHeardMask. Far more than can be on their way.
+/// your immediates came, cut to kHeardMask: far more than can be on their way. Mine `failed`: its device may
+/// have acknowledged what it did not write.
 struct Closed {
   std::uint32_t pair = 0;
   std::uint32_t life = 0;
   std::uint32_t heard = 0;
+  bool failed = false;
 };
-inline constexpr unsigned kHeardBits = 17, kLifeBits = 8;
+inline constexpr unsigned kHeardBits = 16, kLifeBits = 8;
 inline constexpr std::uint32_t kHeardMask = (1u << kHeardBits) - 1;
 inline constexpr std::uint32_t kLifeMask = (1u << kLifeBits) - 1;
-static_assert((kMostPairs << kLifeBits << kHeardBits) - 1 == kNumberMask, "an immediate holds all three");
+static_assert((kMostPairs << kLifeBits << kHeardBits << 1) - 1 == kNumberMask, "an immediate holds all four");
 
 [[nodiscard]] constexpr std::uint32_t immediate_of(const Closed& closed) noexcept {
-  return immediate_of(Word::closed, (closed.pair << kLifeBits | (closed.life & kLifeMask)) << kHeardBits |
-                                        (closed.heard & kHeardMask));
+  const std::uint32_t which = closed.pair << kLifeBits | (closed.life & kLifeMask);
+  const std::uint32_t what = (closed.heard & kHeardMask) << 1 | std::uint32_t{closed.failed};
+  return immediate_of(Word::closed, which << kHeardBits << 1 | what);
 }
 [[nodiscard]] constexpr Closed closed_of(std::uint32_t immediate) noexcept {
-  return {(immediate & kNumberMask) >> kHeardBits >> kLifeBits, immediate >> kHeardBits & kLifeMask,
-          immediate & kHeardMask};
+  const std::uint32_t which = (immediate & kNumberMask) >> 1 >> kHeardBits;
+  return {which >> kLifeBits, which & kLifeMask, immediate >> 1 & kHeardMask, (immediate & 1) != 0};
 }
 
 /// What a word `fresh` says: one half of the address of my new queue pair `pair`, its number first, then that

@@ -227,7 +227,7 @@ void QueuePair::stop() noexcept {
   if (result != 0) log_refusal("ibv_modify_qp to ERR", result);
 }
 
-std::optional<std::uint32_t> QueuePair::first_lost(std::uint32_t heard) const noexcept {
+std::optional<std::uint32_t> QueuePair::first_lost(std::uint32_t heard, bool failed) const noexcept {
   std::uint32_t missing = (told_ - heard) & kHeardMask;
   std::uint32_t first = posted_ + 1;
   for (; first != reaped_ + 1; --first) {
@@ -235,6 +235,7 @@ std::optional<std::uint32_t> QueuePair::first_lost(std::uint32_t heard) const no
     if (tells && missing == 0) break;  // that one was heard, and with it all before
     if (tells) --missing;
   }
+  if (failed && reaped_silent_ && first == reaped_ + 1) return std::nullopt;
   if (first == probe_) ++first;
   return missing == 0 ? std::optional(first) : std::nullopt;
 }

@@ -97,7 +97,10 @@ class QueuePair {
   [[nodiscard]] std::uint32_t reaped() const noexcept { return reaped_; }
   /// The last that will give a completion.
   [[nodiscard]] std::uint32_t signalled() const noexcept { return signalled_; }
-  void reap(std::uint32_t posted) noexcept { reaped_ = posted; }
+  void reap(std::uint32_t posted) noexcept {
+    reaped_silent_ = !written(posted).tells;
+    reaped_ = posted;
+  }
   /// A receive is over: told() or flushed.
   void received() noexcept { --ready_; }
 
@@ -109,8 +112,9 @@ class QueuePair {
   /// After stop(): gives it back to the device, which from then on touches nothing for it.
   void destroy() noexcept;
   /// The first request that must be posted elsewhere if the peer heard so many immediates (cut to
-  /// kHeardMask), of those up to posted(). nullopt: it lacks what its device had acknowledged.
-  [[nodiscard]] std::optional<std::uint32_t> first_lost(std::uint32_t heard) const noexcept;
+  /// kHeardMask), of those up to posted(). nullopt: it lacks what its device had acknowledged, or may lack it
+  /// since that has `failed`.
+  [[nodiscard]] std::optional<std::uint32_t> first_lost(std::uint32_t heard, bool failed) const noexcept;
   /// Of the requests that were not reaped.
   [[nodiscard]] const Written& written(std::uint32_t number) const noexcept {
     return log_[number % log_.size()];
@@ -132,9 +136,10 @@ class QueuePair {
   Gid peer_gid_{};
   ibv_mtu mtu_ = IBV_MTU_1024;
   std::uint32_t posted_ = 0, reaped_ = 0, signalled_ = 0;
-  std::uint32_t told_ = 0;   // of the posted ones, those with an immediate
-  std::uint32_t probe_ = 0;  // its number
-  unsigned ready_ = 0;       // receives
+  std::uint32_t told_ = 0;      // of the posted ones, those with an immediate
+  std::uint32_t probe_ = 0;     // its number
+  bool reaped_silent_ = false;  // the last one had no immediate
+  unsigned ready_ = 0;          // receives
   bool stopped_ = false;
   std::vector<Written> log_;  // of the requests that were not reaped, by their numbers
   unsigned collected_ = 0;

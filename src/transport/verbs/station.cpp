@@ -62,6 +62,14 @@ std::string Station::act_on(const ibv_async_event& event, const Device& device) 
   return "; its traffic, if any, waits until it is back or retries end";
 }
 
+bool Station::has_failed(const Device& device) noexcept {
+  for (const auto& events : events_)
+    if (&events->device == &device) events->ready();
+  for (std::size_t i = 0; i < rails_.size(); ++i)
+    if (rails_[i].device.get() == &device && failed_[i]) return true;
+  return false;
+}
+
 std::optional<Rail> Station::find_again(const Rail& rail) noexcept {
   constexpr int kGlance_ms = 100;
   for (std::size_t i = 0; i < rails_.size(); ++i) {

@@ -44,6 +44,8 @@ class Station {
   [[nodiscard]] const std::vector<Rail>& rails() const noexcept { return rails_; }
   /// Its device has said that it serves no more, and not yet that it does again.
   [[nodiscard]] bool is_down(std::size_t rail) const noexcept { return down_[rail]; }
+  /// The device has said that it failed; what it has to say is read first.
+  [[nodiscard]] bool has_failed(const Device& device) noexcept;
   /// The rail as it is now, if it can be used again. Asks its device now and then, not each time.
   [[nodiscard]] std::optional<Rail> find_again(const Rail& rail) noexcept;
   [[nodiscard]] std::span<const std::shared_ptr<Device>> devices() const noexcept { return devices_; }
