@@ -103,13 +103,17 @@ std::vector<Interface> usable_interfaces(const Settings& settings) {
        settings.socket_interfaces, settings.socket_family, present.empty() ? "none that is up" : present);
 }
 
-std::uint64_t network_identity() {
+std::uint64_t machine_identity() {
   std::string boot;
   std::ifstream("/proc/sys/kernel/random/boot_id") >> boot;
   if (boot.empty()) boot = host_name();
+  return std::hash<std::string>{}(boot);
+}
+
+std::uint64_t network_identity() {
   struct stat net {};
   const bool known = ::stat("/proc/self/ns/net", &net) == 0;
-  return std::hash<std::string>{}(boot) ^ (known ? net.st_ino * 0x9e3779b97f4a7c15ull : 0);
+  return machine_identity() ^ (known ? net.st_ino * 0x9e3779b97f4a7c15ull : 0);
 }
 
 std::string host_name() {

@@ -81,8 +81,11 @@ struct Interface {
 /// is left.
 [[nodiscard]] std::vector<Interface> usable_interfaces(const Settings& settings);
 
-/// Two processes with the same value can reach each other over loopback: the same boot of the same host, the
-/// same network namespace. Independent of TUTTI_HOSTID.
+/// Two processes with the same value run on the same boot of the same kernel, in whatever containers.
+/// Independent of TUTTI_HOSTID, as the next.
+[[nodiscard]] std::uint64_t machine_identity();
+/// Two processes with the same value can reach each other over loopback: the same machine, the same network
+/// namespace.
 [[nodiscard]] std::uint64_t network_identity();
 
 /// The ports that a listener may take; {0, 0}: any.

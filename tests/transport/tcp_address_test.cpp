@@ -19,16 +19,19 @@ SocketAddress address(const std::string& text) {
 }
 
 TEST(TcpAddress, its_text_can_be_read_back) {
-  const Address original{0xfeed, {address("10.0.0.1:5000"), address("[fd00::1]:5000")}};
+  const Address original{0xbeef, 0xfeed, {address("10.0.0.1:5000"), address("[fd00::1]:5000")}};
   const auto parsed = parse_address(to_text(original));
   ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->machine, original.machine);
   EXPECT_EQ(parsed->network, original.network);
   EXPECT_EQ(parsed->addresses, original.addresses);
 }
 
 TEST(TcpAddress, other_texts_are_refused) {
-  for (const char* text : {"", "tcp1", "tcp1 feed", "tcp1 feed nonsense", "tcp1 xyz 10.0.0.1:5000",
-                           "tcp2 feed 10.0.0.1:5", "tcp1 feed 10.0.0.1:5000 10.0.0.1"})
+  for (const char* text :
+       {"", "tcp1", "tcp1 beef feed", "tcp1 beef feed nonsense", "tcp1 beef xyz 10.0.0.1:5000",
+        "tcp1 xyz feed 10.0.0.1:5000", "tcp1 feed 10.0.0.1:5000", "tcp2 beef feed 10.0.0.1:5",
+        "tcp1 beef feed 10.0.0.1:5000 10.0.0.1"})
     EXPECT_FALSE(parse_address(text)) << text;
 }
 
@@ -45,21 +48,21 @@ class TcpWays : public ::testing::Test {
 };
 
 TEST_F(TcpWays, a_network_that_both_share_comes_first) {
-  const Address peer{1, {address("203.0.113.9:80"), address("10.2.0.9:80")}};
+  const Address peer{1, 1, {address("203.0.113.9:80"), address("10.2.0.9:80")}};
   Settings settings;
   settings.socket_interfaces = "slow,fast";
   EXPECT_EQ(to_text(ways_to(peer, 2, own_, settings).front()), "10.2.0.9:80 via fast1");
 }
 
 TEST_F(TcpWays, loopback_leads_only_to_the_same_network_stack) {
-  const Address peer{1, {address("127.0.0.1:80")}};
+  const Address peer{1, 1, {address("127.0.0.1:80")}};
   const std::vector<Interface> loopback{{"lo", address("127.0.0.1:0"), 8}};
   EXPECT_THAT(ways_to(peer, 2, loopback, {}), IsEmpty());
   EXPECT_THAT(ways_of(ways_to(peer, 1, loopback, {})), ElementsAre("127.0.0.1:80 via lo"));
 }
 
 TEST_F(TcpWays, sockets_are_spread_over_the_interfaces_that_share_a_network) {
-  const Address peer{1, {address("10.1.0.9:80"), address("10.1.0.10:80"), address("10.2.0.9:80")}};
+  const Address peer{1, 1, {address("10.1.0.9:80"), address("10.1.0.10:80"), address("10.2.0.9:80")}};
   EXPECT_THAT(spread(ways_to(peer, 2, own_, {})), ElementsAre(0u, 2u));
 }
 

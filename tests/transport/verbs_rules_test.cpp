@@ -197,7 +197,7 @@ TEST(VerbsAddress, survives_the_way_to_a_peer) {
   address.host = "node7";
   address.rails = {{"mlx5_0 port 1", {true, 0, ipv4(10, 0, 0, 7), IBV_MTU_4096}},
                    {"mlx5_1 port 2", {false, 42, ipv6(0xfe, 0x80, 9), IBV_MTU_2048}}};
-  address.greeting = {77, {*parse_socket_address("10.0.0.7:4242")}};
+  address.greeting = {7, 77, {*parse_socket_address("10.0.0.7:4242")}};
   const auto back = parse_address(to_text(address));
   ASSERT_TRUE(back);
   EXPECT_EQ(to_text(*back), to_text(address));

@@ -22,6 +22,11 @@ std::vector<std::string_view> words_of(std::string_view text) {
   return words;
 }
 
+bool parse_hex(std::string_view text, std::uint64_t& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
 bool same_network(const SocketAddress& left, const SocketAddress& right, int prefix_bits) {
   if (left.family() != right.family()) return false;
   const std::string_view a = left.bytes(), b = right.bytes();
@@ -69,20 +74,17 @@ std::optional<Way> way_to(const SocketAddress& to, const std::vector<Interface>&
 }  // namespace
 
 std::string to_text(const Address& address) {
-  std::string text = fmt::format("{} {:x}", kWord, address.network);
+  std::string text = fmt::format("{} {:x} {:x}", kWord, address.machine, address.network);
   for (const SocketAddress& one : address.addresses) text += fmt::format(" {}", tutti::to_text(one));
   return text;
 }
 
 std::optional<Address> parse_address(const std::string& text) {
   const auto words = words_of(text);
-  if (words.size() < 3 || words[0] != kWord) return std::nullopt;
+  if (words.size() < 4 || words[0] != kWord) return std::nullopt;
   Address address;
-  const std::string_view network = words[1];
-  const auto [end, error] =
-      std::from_chars(network.data(), network.data() + network.size(), address.network, 16);
-  if (error != std::errc{} || end != network.data() + network.size()) return std::nullopt;
-  for (std::size_t i = 2; i < words.size(); ++i) {
+  if (!parse_hex(words[1], address.machine) || !parse_hex(words[2], address.network)) return std::nullopt;
+  for (std::size_t i = 3; i < words.size(); ++i) {
     const auto one = parse_socket_address(words[i]);
     if (!one) return std::nullopt;
     address.addresses.push_back(*one);

@@ -11,6 +11,7 @@
 namespace tutti::tcp {
 
 struct Address {
+  std::uint64_t machine = 0;             // machine_identity()
   std::uint64_t network = 0;             // network_identity(): loopback addresses mean something within it
   std::vector<SocketAddress> addresses;  // in order of preference
 };

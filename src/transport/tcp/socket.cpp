@@ -85,6 +85,15 @@ void set_up_writing(int fd, const Settings& settings) noexcept {
     ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, wanted.data(), static_cast<socklen_t>(wanted.size()));
 }
 
+// Nothing is on its way to the same machine; but what the kernel takes it copies, and copies again when it is
+// read, which the cache should still hold (8 MiB both ways at once over veth: 2.9 ms, with the 4 MiB of the
+// kernel's own tuning 4.1). Half of what is asked for is for its own books. On a real wire, the buffer has to
+// hold what is under way, and stays the kernel's to size.
+void keep_little(int fd) noexcept {
+  constexpr int kBytes = 512 << 10;
+  set(fd, SOL_SOCKET, SO_SNDBUF, kBytes);
+}
+
 void set_up_reading(int fd, const Settings& settings) noexcept {
   constexpr int kProbes = 3;
   const int seconds = std::max(2, link_timeout_ms(settings) / 1000);

@@ -30,6 +30,8 @@ struct Moved {
 /// Of a socket that has just connected: congestion control as the settings say. Failing to set it is no
 /// error.
 void set_up_writing(int fd, const Settings& settings) noexcept;
+/// Its peer is on this machine: the kernel takes only what stays in a cache.
+void keep_little(int fd) noexcept;
 /// Of an accepted one: probes an idle peer, so that a cut link is noticed by who waits on it.
 void set_up_reading(int fd, const Settings& settings) noexcept;
 

@@ -28,12 +28,15 @@ class TcpTransport final : public Transport {
   explicit TcpTransport(const World& world)
       : world_(world),
         interfaces_(usable_interfaces(world.settings)),
+        machine_(machine_identity()),
         network_(network_identity()),
         listener_(world) {}
 
   [[nodiscard]] std::string_view name() const noexcept override { return "tcp"; }
   [[nodiscard]] std::size_t slot_bytes() const override { return kSlotBytes; }
-  [[nodiscard]] std::string address() override { return to_text(Address{network_, listener_.addresses()}); }
+  [[nodiscard]] std::string address() override {
+    return to_text(Address{machine_, network_, listener_.addresses()});
+  }
   void meet(std::vector<std::string> addresses) override;
   [[nodiscard]] bool reaches(int peer) const noexcept override {
     return !ways_[static_cast<std::size_t>(peer)].empty();
@@ -59,10 +62,11 @@ class TcpTransport final : public Transport {
 
   const World& world_;
   const std::vector<Interface> interfaces_;
-  const std::uint64_t network_;
+  const std::uint64_t machine_, network_;
   Activity activity_;
   Listener listener_;
   std::vector<std::vector<Way>> ways_;         // by rank
+  std::vector<bool> on_this_machine_;          // by rank
   std::map<std::pair<int, int>, Twin> twins_;  // by peer and lane; node-based: endpoints point at them
   bool logged_ = false;
 };
@@ -70,10 +74,12 @@ class TcpTransport final : public Transport {
 void TcpTransport::meet(std::vector<std::string> addresses) {
   TUTTI_ASSERT(static_cast<int>(addresses.size()) == world_.size, addresses.size(), world_.size);
   ways_.clear();
+  on_this_machine_.clear();
   for (const std::string& text : addresses) {
     const auto address = parse_address(text);
     if (!address) fail(Code::remote_error, "rank {} gave no tcp address but '{}'", ways_.size(), text);
     ways_.push_back(ways_to(*address, network_, interfaces_, world_.settings));
+    on_this_machine_.push_back(address->machine == machine_);
   }
 }
 
@@ -105,6 +111,7 @@ std::unique_ptr<Outlet> TcpTransport::open_outlet(std::span<const int> readers, 
   hello.sockets = static_cast<std::uint16_t>(dialled.sockets.size());
   for (const FileDescriptor& socket : dialled.sockets) {
     set_up_writing(socket.get(), world_.settings);
+    if (on_this_machine_[static_cast<std::size_t>(reader)]) keep_little(socket.get());
     say_hello(socket.get(), hello, peer_text);
     ++hello.socket;
   }

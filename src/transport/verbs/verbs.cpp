@@ -38,7 +38,7 @@ class VerbsTransport final : public Transport {
   [[nodiscard]] std::size_t slot_bytes() const override { return world_.settings.verbs_slot_bytes; }
   [[nodiscard]] LinkSpeed link_speed() const noexcept override;
   [[nodiscard]] std::string address() override {
-    return to_text(Address{host_name(), own_rails_, {network_, listener_.addresses()}});
+    return to_text(Address{host_name(), own_rails_, {machine_identity(), network_, listener_.addresses()}});
   }
   void meet(std::vector<std::string> addresses) override;
   [[nodiscard]] bool reaches(int peer) const noexcept override {
