@@ -4,10 +4,17 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <type_traits>
 #include <utility>
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "base/handle.hpp"
 
 namespace tutti::verbs_faults {
 namespace {
@@ -46,7 +53,7 @@ class Trigger {
 };
 
 Table inner;
-Trigger calling, completing;
+Trigger calling, completing, holding, saying;
 std::atomic<ibv_wc_status> bad_status;  // relaxed, as the next: set and read while nothing is under way
 std::atomic<long> living_objects;
 
@@ -153,10 +160,145 @@ int destroy_qp(ibv_qp* pair) {
   return Ending<&Table::destroy_qp>::call(pair);
 }
 
+/// What devices say: their own words, and those that are put into their mouths.
+class Voices {
+ public:
+  void add(ibv_context* context) {
+    const std::lock_guard guard(lock_);
+    Voice& voice = voices_[context];
+    voice.devices = context->async_fd;
+    voice.ours = FileDescriptor(::eventfd(0, EFD_NONBLOCK | EFD_SEMAPHORE | EFD_CLOEXEC));
+    voice.both = FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
+    ::fcntl(voice.devices, F_SETFL, ::fcntl(voice.devices, F_GETFL) | O_NONBLOCK);
+    for (const int fd : {voice.devices, voice.ours.get()}) {
+      epoll_event readable{};
+      readable.events = EPOLLIN;
+      ::epoll_ctl(voice.both.get(), EPOLL_CTL_ADD, fd, &readable);
+    }
+    context->async_fd = voice.both.get();
+  }
+  void remove(ibv_context* context) {
+    const std::lock_guard guard(lock_);
+    context->async_fd = voices_.at(context).devices;
+    voices_.erase(context);
+  }
+  void say(const ibv_context* context, ibv_event_type type) {
+    const std::lock_guard guard(lock_);
+    Voice& voice = voices_.at(context);
+    voice.said.push_back(type);
+    ::eventfd_write(voice.ours.get(), 1);
+  }
+  int next(ibv_context* context, ibv_async_event* event) {
+    const std::lock_guard guard(lock_);
+    Voice& voice = voices_.at(context);
+    eventfd_t count = 0;
+    ours_ = ::eventfd_read(voice.ours.get(), &count) == 0;
+    if (ours_) {
+      *event = {};
+      event->element.port_num = 1;
+      event->event_type = voice.said.front();
+      voice.said.pop_front();
+      return 0;
+    }
+    context->async_fd = voice.devices;
+    const int result = inner.get_async_event(context, event);
+    context->async_fd = voice.both.get();
+    return result;
+  }
+  void acknowledge(ibv_async_event* event) {
+    if (!ours_) inner.ack_async_event(event);
+  }
+
+ private:
+  struct Voice {
+    int devices = -1;
+    FileDescriptor ours, both;
+    std::deque<ibv_event_type> said;
+  };
+  std::mutex lock_;
+  std::map<const ibv_context*, Voice> voices_;
+  static thread_local bool ours_;  // what this thread was told last
+};
+thread_local bool Voices::ours_ = false;
+Voices voices;
+std::atomic<ibv_event_type> word;  // relaxed: set while nothing is under way
+
+ibv_context* open_device(ibv_device* device) {
+  ibv_context* const made = Faulty<"ibv_open_device", EACCES, &Table::open_device>::call(device);
+  if (made != nullptr) voices.add(made);
+  return made;
+}
+
+int close_device(ibv_context* context) {
+  voices.remove(context);
+  return Ending<&Table::close_device>::call(context);
+}
+
+int get_async_event(ibv_context* context, ibv_async_event* event) {
+  return voices.next(context, event);
+}
+
+void ack_async_event(ibv_async_event* event) {
+  voices.acknowledge(event);
+}
+
+/// The queues whose completions are held.
+class Queues {
+ public:
+  void forget(const ibv_cq* queue) {
+    const std::lock_guard guard(lock_);
+    held_.erase(queue);
+  }
+  /// Of `count` that came, and those that are held, so many are given out.
+  int pass(const ibv_cq* queue, int entries, ibv_wc* completions, int count, Mishap mishap) {
+    const std::lock_guard guard(lock_);
+    auto found = held_.find(queue);
+    int given = 0;
+    for (int i = 0; i < count; ++i) {
+      if (saying.pull("event")) voices.say(queue->context, word.load(std::memory_order_relaxed));
+      if (holding.pull("ibv_poll_cq") && found == held_.end()) {
+        found = held_.emplace(queue, Held{mishap, kLooks, {}}).first;
+        if (mishap == Mishap::lost) voices.say(queue->context, IBV_EVENT_DEVICE_FATAL);
+      }
+      if (found != held_.end())
+        found->second.completions.push_back(completions[i]);
+      else
+        ++given;
+    }
+    if (found == held_.end()) return given;
+    Held& held = found->second;
+    if (held.mishap == Mishap::lost || held.looks-- > 0) return given;
+    for (; given < entries && !held.completions.empty(); ++given) {
+      completions[given] = held.completions.front();
+      held.completions.pop_front();
+    }
+    if (held.completions.empty()) held_.erase(found);
+    return given;
+  }
+
+ private:
+  static constexpr int kLooks = 500;
+  struct Held {
+    Mishap mishap;
+    int looks;
+    std::deque<ibv_wc> completions;
+  };
+  std::mutex lock_;
+  std::map<const ibv_cq*, Held> held_;
+};
+Queues queues;
+std::atomic<Mishap> mishap;  // relaxed: set while nothing is under way
+
+int destroy_cq(ibv_cq* queue) {
+  queues.forget(queue);
+  return Ending<&Table::destroy_cq>::call(queue);
+}
+
 int poll_cq(ibv_cq* queue, int entries, ibv_wc* completions) {
   const int count = inner.poll_cq(queue, entries, completions);
   for (int i = 0; i < count; ++i) pairs.spoil(queue->context, completions[i]);
-  return count;
+  return count < 0 ? count
+                   : queues.pass(queue, entries, completions, count, mishap.load(std::memory_order_relaxed));
 }
 
 /// Puts itself before a function that there is.
@@ -171,7 +313,6 @@ const Table& around(const Table& its_inner) {
   static Table outer;
   inner = outer = its_inner;
   replace(outer.get_device_list, Faulty<"ibv_get_device_list", ENOMEM, &Table::get_device_list>::call);
-  replace(outer.open_device, Faulty<"ibv_open_device", EACCES, &Table::open_device>::call);
   replace(outer.query_device, Faulty<"ibv_query_device", EIO, &Table::query_device>::call);
   replace(outer.query_port, Faulty<"ibv_query_port", EIO, &Table::query_port>::call);
   replace(outer.query_gid_table, Faulty<"ibv_query_gid_table", EIO, &Table::query_gid_table>::call);
@@ -187,11 +328,14 @@ const Table& around(const Table& its_inner) {
   replace(outer.post_send, Faulty<"ibv_post_send", ENOMEM, &Table::post_send>::call);
   replace(outer.post_recv, Faulty<"ibv_post_recv", ENOMEM, &Table::post_recv>::call);
   outer.free_device_list = Ending<&Table::free_device_list>::call;
-  outer.close_device = Ending<&Table::close_device>::call;
   outer.dealloc_pd = Ending<&Table::dealloc_pd>::call;
   outer.dereg_mr = Ending<&Table::dereg_mr>::call;
   outer.destroy_comp_channel = Ending<&Table::destroy_comp_channel>::call;
-  outer.destroy_cq = Ending<&Table::destroy_cq>::call;
+  outer.open_device = open_device;
+  outer.close_device = close_device;
+  outer.get_async_event = get_async_event;
+  outer.ack_async_event = ack_async_event;
+  outer.destroy_cq = destroy_cq;
   outer.create_qp = create_qp;
   outer.destroy_qp = destroy_qp;
   outer.poll_cq = poll_cq;
@@ -214,6 +358,22 @@ void fail_completion(long number, ibv_wc_status status) {
 }
 bool completion_failed() {
   return !completing.name().empty();
+}
+
+void hold_completions(long number, Mishap its_mishap) {
+  mishap.store(its_mishap, std::memory_order_relaxed);
+  holding.set(number);
+}
+bool completions_held() {
+  return !holding.name().empty();
+}
+
+void raise_event(long number, ibv_event_type type) {
+  word.store(type, std::memory_order_relaxed);
+  saying.set(number);
+}
+bool event_raised() {
+  return !saying.name().empty();
 }
 
 long living() {

@@ -24,6 +24,8 @@ class VerbsFaults : public ::testing::TestWithParam<PairOptions> {
     set_log_level(LogLevel::warn);
     verbs_faults::fail_call(-1);
     verbs_faults::fail_completion(-1);
+    verbs_faults::hold_completions(-1, verbs_faults::Mishap::late);
+    verbs_faults::raise_event(-1, IBV_EVENT_PORT_ACTIVE);
     reset();
   }
 
@@ -41,6 +43,8 @@ class VerbsFaults : public ::testing::TestWithParam<PairOptions> {
     try {
       Pair pair(GetParam(), functions());
       talk(pair, GetParam());
+      int looks = 0;  // enough that the ranks hear what their devices say
+      EXPECT_TRUE(pair.until([&] { return ++looks == 100; }));
       result.over = true;
     } catch (const Error& error) {
       result.sentence = error.what();
@@ -107,6 +111,65 @@ TEST_P(VerbsFaults, name_what_the_device_refused_whichever_completion_fails) {
     EXPECT_THAT(sentence, HasSubstr("remote access error"));
   }
   EXPECT_GT(gave_up, 0);
+}
+
+TEST_P(VerbsFaults, lose_nothing_when_completions_come_late) {
+  for (long number = 0;; number += 1 + number / 4) {
+    verbs_faults::hold_completions(number, verbs_faults::Mishap::late);
+    const auto [sentence, over] = outcome();
+    SCOPED_TRACE(number);
+    EXPECT_EQ(sentence, "");
+    ASSERT_FALSE(HasFailure());
+    if (!verbs_faults::completions_held()) break;
+  }
+}
+
+/// The device that failed may have acknowledged what its rank was never told of.
+TEST_P(VerbsFaults, carry_on_or_say_so_when_completions_are_lost) {
+  int carried_on = 0, gave_up = 0;
+  for (long number = 0;; number += 1 + number / 4) {
+    verbs_faults::hold_completions(number, verbs_faults::Mishap::lost);
+    const auto [sentence, over] = outcome();
+    SCOPED_TRACE(number);
+    ASSERT_FALSE(HasFailure());
+    if (!verbs_faults::completions_held()) break;
+    ++(over ? carried_on : gave_up);
+    if (over) continue;
+    EXPECT_THAT(sentence,
+                HasSubstr(GetParam().failover ? "after it had acknowledged data" : "the device failed"));
+  }
+  EXPECT_GT(GetParam().failover ? carried_on : gave_up, 0);
+}
+
+TEST_P(VerbsFaults, carry_on_whatever_a_device_says_that_is_not_its_end) {
+  for (const ibv_event_type type :
+       {IBV_EVENT_PORT_ERR, IBV_EVENT_PORT_ACTIVE, IBV_EVENT_LID_CHANGE, IBV_EVENT_GID_CHANGE,
+        IBV_EVENT_PKEY_CHANGE, IBV_EVENT_SM_CHANGE, IBV_EVENT_CLIENT_REREGISTER, IBV_EVENT_COMM_EST,
+        IBV_EVENT_SQ_DRAINED, IBV_EVENT_QP_LAST_WQE_REACHED})
+    for (const long number : {0, 3, 20}) {
+      verbs_faults::raise_event(number, type);
+      const auto [sentence, over] = outcome();
+      SCOPED_TRACE(fmt::format("event {}, completion {}", static_cast<int>(type), number));
+      EXPECT_EQ(sentence, "");
+      EXPECT_TRUE(verbs_faults::event_raised());
+      ASSERT_FALSE(HasFailure());
+    }
+}
+
+TEST_P(VerbsFaults, leave_a_device_that_says_that_it_serves_no_more) {
+  for (const ibv_event_type type : {IBV_EVENT_DEVICE_FATAL, IBV_EVENT_CQ_ERR})
+    for (const long number : {0, 3, 20}) {
+      verbs_faults::raise_event(number, type);
+      const auto [sentence, over] = outcome();
+      SCOPED_TRACE(fmt::format("event {}, completion {}", static_cast<int>(type), number));
+      EXPECT_TRUE(verbs_faults::event_raised());
+      ASSERT_FALSE(HasFailure());
+      if (!GetParam().failover) {
+        EXPECT_THAT(sentence, HasSubstr(type == IBV_EVENT_CQ_ERR ? "completion queue" : "the device failed"));
+      } else if (!over) {
+        EXPECT_THAT(sentence, HasSubstr("after it had acknowledged data"));
+      }
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(, VerbsFaults, ::testing::Values(kOneRail, kTwoRails),

@@ -100,6 +100,9 @@ unsigned End::rail_down(const Device& device, int port, const std::string& why) 
     left = true;
     if (port == 0) joint->patience = {};  // a device that has failed as a whole flushes nothing
   }
+  // What waited for it would wait for ever: unlike a port, it does not come back.
+  if (!left && port == 0 && usable() && !closed_ && serves(carrier()) && hit[carrier()])
+    peer_has_left() ? leave() : link_.device_failed(why);
   return left ? 1 : 0;
 }
 

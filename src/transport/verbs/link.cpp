@@ -45,6 +45,10 @@ void Link::no_rail_left(const QueuePair& pair) noexcept {
       peer_text_, pair.peer().number, pair.rail().name(), rank_, lane_, peer_));
 }
 
+void Link::device_failed(const std::string& why) noexcept {
+  fail(Code::system_error, -1, fmt::format("{}, and {} has no other rail", why, text()));
+}
+
 void Link::acknowledged_but_lost(const QueuePair& pair) noexcept {
   fail(Code::remote_error, peer_,
        fmt::format(

@@ -33,6 +33,8 @@ class Link {
   void refused(const char* call, const QueuePair& pair, int error_number) noexcept;
   /// The peer has given up the last queue pair.
   void no_rail_left(const QueuePair& pair) noexcept;
+  /// The last queue pair's device serves no more: `why`.
+  void device_failed(const std::string& why) noexcept;
   /// A device had acknowledged what did not reach its rank.
   void acknowledged_but_lost(const QueuePair& pair) noexcept;
   /// A parcel, or a part of a message, that is not the next.

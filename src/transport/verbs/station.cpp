@@ -59,7 +59,7 @@ std::string Station::act_on(const ibv_async_event& event, const Device& device) 
   if (moved > 0)
     return fmt::format("; {} connection{} of its go{} over other rails", moved, moved == 1 ? "" : "s",
                        moved == 1 ? "es" : "");
-  return "; its traffic, if any, waits until it is back or retries end";
+  return *port == 0 ? "" : "; its traffic, if any, waits until it is back or retries end";
 }
 
 bool Station::has_failed(const Device& device) noexcept {
