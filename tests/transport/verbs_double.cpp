@@ -54,7 +54,8 @@ ibv_context* open_device(ibv_device* device) {
   const std::lock_guard guard(f.lock);
   auto context = std::make_unique<SoftContext>();
   context->device = device;
-  context->async_fd = ::eventfd(0, EFD_NONBLOCK | EFD_SEMAPHORE | EFD_CLOEXEC);
+  context->told = FileDescriptor(::eventfd(0, EFD_NONBLOCK | EFD_SEMAPHORE | EFD_CLOEXEC));
+  context->async_fd = context->told.get();
   ibv_context* const key = context.get();
   f.contexts[key] = std::move(context);
   return key;
@@ -63,7 +64,6 @@ ibv_context* open_device(ibv_device* device) {
 int close_device(ibv_context* context) {
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
-  ::close(context->async_fd);
   f.contexts.erase(context);
   return 0;
 }
@@ -111,10 +111,11 @@ ssize_t query_gid_table(ibv_context* context, ibv_gid_entry* entries, std::size_
 }
 
 int get_async_event(ibv_context* context, ibv_async_event* event) {
-  if (!take(context->async_fd)) return -1;
   Fabric& f = fabric();
   const std::lock_guard guard(f.lock);
-  auto& events = f.contexts.at(context)->events;
+  SoftContext& soft = *f.contexts.at(context);
+  if (!take(soft.told.get())) return -1;
+  auto& events = soft.events;
   *event = events.front();
   events.pop_front();
   return 0;

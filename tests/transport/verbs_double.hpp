@@ -57,7 +57,8 @@ void kill_rail(const Death& death);
 /// It is as it was; queue pairs that have failed remain so. What still travels arrives; a port that went down
 /// says that it is up.
 void mend_rail();
-/// As many queue pairs are connected on it as when it died, and have sent all that was posted.
+/// At least as many queue pairs are connected on it as when it died, and have sent all that was posted: some
+/// may just have been on their way back to it.
 [[nodiscard]] bool rail_is_used();
 
 /// Every context reports it.

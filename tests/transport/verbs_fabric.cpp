@@ -167,15 +167,16 @@ bool Fabric::is_used() const {
         peer->second->peer == number && peer->second->state == IBV_QPS_RTS)
       ++connected;
   }
-  return connected == victims.size();
+  return connected >= victims.size();
 }
 
 void Fabric::raise(ibv_context& context, ibv_event_type type, int port) {
   ibv_async_event event{};
   event.event_type = type;
   event.element.port_num = port;
-  contexts.at(&context)->events.push_back(event);
-  ring(context.async_fd);
+  SoftContext& soft = *contexts.at(&context);
+  soft.events.push_back(event);
+  ring(soft.told.get());
 }
 
 void Fabric::run(SoftPair& pair) {

@@ -11,11 +11,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/handle.hpp"
 #include "transport/verbs_double.hpp"
 
 namespace tutti::verbs_double {
 
 struct SoftContext : ibv_context {
+  FileDescriptor told;  // readable while there are events; async_fd is what its user made of it
   std::deque<ibv_async_event> events;
 };
 
