@@ -149,19 +149,21 @@ class Pairs {
 };
 Pairs pairs;
 
-ibv_qp* create_qp(ibv_pd* domain, ibv_qp_init_attr* attributes) {
-  ibv_qp* const made = Faulty<"ibv_create_qp", ENOMEM, &Table::create_qp>::call(domain, attributes);
-  if (made != nullptr) pairs.add(made);
-  return made;
-}
-
-int destroy_qp(ibv_qp* pair) {
-  pairs.remove(pair);
-  return Ending<&Table::destroy_qp>::call(pair);
-}
-
 /// What devices say: their own words, and those that are put into their mouths.
 class Voices {
+  struct Voice {
+    int devices = -1;
+    FileDescriptor ours, both;
+    std::deque<ibv_event_type> said;
+  };
+  template <typename Call>
+  static auto with_devices_own(ibv_context* context, const Voice& voice, Call call) {
+    context->async_fd = voice.devices;
+    const auto result = call();
+    context->async_fd = voice.both.get();
+    return result;
+  }
+
  public:
   void add(ibv_context* context) {
     const std::lock_guard guard(lock_);
@@ -200,21 +202,19 @@ class Voices {
       voice.said.pop_front();
       return 0;
     }
-    context->async_fd = voice.devices;
-    const int result = inner.get_async_event(context, event);
-    context->async_fd = voice.both.get();
-    return result;
+    return with_devices_own(context, voice, [&] { return inner.get_async_event(context, event); });
+  }
+  /// What makes queues gives the descriptor to the driver, which knows only its own.
+  template <typename Call>
+  auto make(ibv_context* context, Call call) {
+    const std::lock_guard guard(lock_);
+    return with_devices_own(context, voices_.at(context), call);
   }
   void acknowledge(ibv_async_event* event) {
     if (!ours_) inner.ack_async_event(event);
   }
 
  private:
-  struct Voice {
-    int devices = -1;
-    FileDescriptor ours, both;
-    std::deque<ibv_event_type> said;
-  };
   std::mutex lock_;
   std::map<const ibv_context*, Voice> voices_;
   static thread_local bool ours_;  // what this thread was told last
@@ -232,6 +232,25 @@ ibv_context* open_device(ibv_device* device) {
 int close_device(ibv_context* context) {
   voices.remove(context);
   return Ending<&Table::close_device>::call(context);
+}
+
+ibv_cq* create_cq(ibv_context* context, int entries, void* owner, ibv_comp_channel* channel, int vector) {
+  return voices.make(context, [&] {
+    return Faulty<"ibv_create_cq", ENOMEM, &Table::create_cq>::call(context, entries, owner, channel, vector);
+  });
+}
+
+ibv_qp* create_qp(ibv_pd* domain, ibv_qp_init_attr* attributes) {
+  ibv_qp* const made = voices.make(domain->context, [&] {
+    return Faulty<"ibv_create_qp", ENOMEM, &Table::create_qp>::call(domain, attributes);
+  });
+  if (made != nullptr) pairs.add(made);
+  return made;
+}
+
+int destroy_qp(ibv_qp* pair) {
+  pairs.remove(pair);
+  return Ending<&Table::destroy_qp>::call(pair);
 }
 
 int get_async_event(ibv_context* context, ibv_async_event* event) {
@@ -322,7 +341,6 @@ const Table& around(const Table& its_inner) {
   replace(outer.reg_dmabuf_mr, Faulty<"ibv_reg_dmabuf_mr", ENOMEM, &Table::reg_dmabuf_mr>::call);
   replace(outer.create_comp_channel,
           Faulty<"ibv_create_comp_channel", EMFILE, &Table::create_comp_channel>::call);
-  replace(outer.create_cq, Faulty<"ibv_create_cq", ENOMEM, &Table::create_cq>::call);
   replace(outer.req_notify_cq, Faulty<"ibv_req_notify_cq", EIO, &Table::req_notify_cq>::call);
   replace(outer.modify_qp, Faulty<"ibv_modify_qp", ETIMEDOUT, &Table::modify_qp>::call);
   replace(outer.post_send, Faulty<"ibv_post_send", ENOMEM, &Table::post_send>::call);
@@ -335,6 +353,7 @@ const Table& around(const Table& its_inner) {
   outer.close_device = close_device;
   outer.get_async_event = get_async_event;
   outer.ack_async_event = ack_async_event;
+  outer.create_cq = create_cq;
   outer.destroy_cq = destroy_cq;
   outer.create_qp = create_qp;
   outer.destroy_qp = destroy_qp;

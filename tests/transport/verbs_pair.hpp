@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <list>
 #include <memory>
 #include <span>
 #include <string>
@@ -99,6 +100,13 @@ class Pair {
     throw error;
   }
 
+  /// Memory that devices may write to until both ranks are gone, whatever fails before.
+  [[nodiscard]] std::vector<std::byte>& take_memory(std::size_t bytes) { return memory_.emplace_back(bytes); }
+
+ private:
+  std::list<std::vector<std::byte>> memory_;
+
+ public:
   std::array<Failure, 2> failures;
   std::array<World, 2> worlds;
   std::array<std::unique_ptr<Transport>, 2> transports;

@@ -39,9 +39,15 @@ bool is_reused(const std::vector<std::byte>& memory) {
 /// A message from one piece of memory to another. Either is used for something else as soon as it is given
 /// back.
 struct Parcel {
-  Parcel(std::size_t bytes, Tag its_tag)
-      : source(known(bytes, its_tag)), target(bytes), expected(source), tag(its_tag) {}
-  std::vector<std::byte> source, target, expected;
+  Parcel(Pair& pair, std::size_t bytes, Tag its_tag)
+      : source(pair.take_memory(bytes)),
+        target(pair.take_memory(bytes)),
+        expected(known(bytes, its_tag)),
+        tag(its_tag) {
+    source = expected;
+  }
+  std::vector<std::byte>&source, &target;
+  const std::vector<std::byte>& expected;
   Tag tag;
   bool got = false;
 };
@@ -78,7 +84,7 @@ void talk_through_the_ring(Pair& pair) {
 void talk_straight(Pair& pair) {
   constexpr std::size_t kSizes[] = {300'000, 3, 20'000, 150'001, 70'000};
   std::vector<Parcel> parcels;
-  for (const std::size_t bytes : kSizes) parcels.emplace_back(bytes, static_cast<Tag>(parcels.size()));
+  for (const std::size_t bytes : kSizes) parcels.emplace_back(pair, bytes, static_cast<Tag>(parcels.size()));
   for (std::size_t i = 0; i < parcels.size(); ++i) {
     if (i != 3) pair.transports[0]->add_memory(parcels[i].source.data(), parcels[i].source.size());
     pair.transports[1]->add_memory(parcels[i].target.data(), parcels[i].target.size());
@@ -113,7 +119,8 @@ void talk_straight(Pair& pair) {
 void talk_across(Pair& pair) {
   constexpr std::size_t kBytes = 200'000, kPiece = 50'001;
   constexpr Tag kTold = 7;
-  std::vector<std::byte> source(kBytes), target(kBytes);
+  std::vector<std::byte>& source = pair.take_memory(kBytes);
+  std::vector<std::byte>& target = pair.take_memory(kBytes);
   const std::string own = pair.transports[0]->expose(source.data(), kBytes);
   const std::string exposed = pair.transports[1]->expose(target.data(), kBytes);
   if (own.empty() || exposed.empty()) {
