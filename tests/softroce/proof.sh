@@ -32,7 +32,7 @@ conformance() {
   TUTTI_VERBS_TIMEOUT= TUTTI_TEST_VERBS_DEVICES='rxe#_' "$build/tests/transport/transport_verbs_conformance_test"
 }
 
-# Any call fails, any completion of a send.
+# Any call fails, any completion of a send; completions come late or never; devices say anything.
 faults() {
   unknown_neighbours_soon
   TUTTI_TEST_VERBS_DEVICES='rxe#_' "$build/tests/transport/transport_verbs_faults_test"
