@@ -103,7 +103,6 @@ TEST_P(Conformance, says_full_and_goes_on_once_drained) {
           ASSERT_LT(sent, kMost) << "a wire without bounds";
           std::memcpy(length.data(), &sent, sizeof sent);
           member.send(*counts, length);
-          // A wire that needs progress moves nothing while its rank only stands at the barrier.
           all += sent;
           for (std::uint64_t seen = outlet->completed(); seen < all; seen = outlet->completed())
             member.wait([&] { return outlet->completed() > seen; });

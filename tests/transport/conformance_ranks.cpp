@@ -1,6 +1,6 @@
 // Ranks as the conformance tests see them, and ranks as threads.
 #include <algorithm>
-#include <barrier>
+#include <atomic>
 #include <cstring>
 #include <mutex>
 #include <thread>
@@ -133,6 +133,46 @@ std::vector<std::byte> Member::borrow(Inlet& inlet, std::size_t bytes, Tag tag) 
   return copy;
 }
 
+namespace {
+/// Where threads wait for each other. Who waits makes progress, as a rank does whose peers are late.
+class Barrier {
+ public:
+  explicit Barrier(int ranks) : left_(ranks) {}
+  void wait(const Member& member) {
+    const int round = arrive(0);
+    progress_until(member, [&] { return rounds_.load() != round; });
+  }
+  /// For a rank that is over: from now on it holds nobody up.
+  void leave(const Member& member) {
+    (void)arrive(1);
+    progress_until(member, [&] { return left_.load() == 0; });
+  }
+
+ private:
+  int arrive(int leaving) {
+    const std::lock_guard lock(mutex_);
+    const int round = rounds_.load();
+    left_ -= leaving;
+    arrived_ += 1 - leaving;
+    if (arrived_ == left_) {
+      arrived_ = 0;
+      rounds_.store(round + 1);
+    }
+    return round;
+  }
+  template <class Done>
+  static void progress_until(const Member& member, const Done& done) {
+    for (; !done(); std::this_thread::yield())
+      if (member.transport && member.transport->needs_progress()) member.transport->progress();
+  }
+
+  std::mutex mutex_;
+  std::atomic<int> left_;  // those that are not over
+  int arrived_ = 0;
+  std::atomic<int> rounds_ = 0;
+};
+}  // namespace
+
 void on_threads(const Wire& wire, int ranks, const Body& body, bool oversubscribed) {
   std::vector<std::unique_ptr<Member>> members;
   std::vector<std::string> addresses;
@@ -143,12 +183,12 @@ void on_threads(const Wire& wire, int ranks, const Body& body, bool oversubscrib
     members.back()->transport = wire.make(members.back()->world);
     addresses.push_back(members.back()->transport->address());
   }
-  std::barrier barrier(ranks);
+  Barrier barrier(ranks);
   std::mutex mutex;
   std::vector<std::thread> threads;
   for (auto& member : members) {
     threads.emplace_back([&, mine = member.get()] {
-      mine->barrier = [&] { barrier.arrive_and_wait(); };
+      mine->barrier = [&] { barrier.wait(*mine); };
       try {
         mine->transport->meet(addresses);
         body(*mine);
@@ -156,7 +196,7 @@ void on_threads(const Wire& wire, int ranks, const Body& body, bool oversubscrib
         const std::lock_guard lock(mutex);
         ADD_FAILURE() << "rank " << mine->rank() << ": " << error.what();
       }
-      barrier.arrive_and_drop();  // a rank that failed holds nobody up
+      barrier.leave(*mine);
     });
   }
   for (auto& thread : threads) thread.join();

@@ -124,8 +124,8 @@ TEST_P(VerbsBegin, on_the_other_rail) {
     plan.on = false;
     if (fault != Fault::reg_mr) {
       // Only the ranks that it failed: the other may have been connected before.
-      ASSERT_TRUE(pair.until([&] {
-        return rank < 0 ? connected[name].size() == 2 : connected[name].contains(rank);
+      ASSERT_TRUE(pair.until([&, failed = rank] {
+        return failed < 0 ? connected[name].size() == 2 : connected[name].contains(failed);
       })) << "the rail is not taken in";
     }
     talk(pair, options);

@@ -57,7 +57,12 @@ TEST_P(VerbsFailover, carries_on_wherever_a_rail_dies) {
 
 TEST_P(VerbsFailover, carries_on_when_the_devices_take_their_time) {
   reset({.devices = 2, .delayed = true});
-  sweep(GetParam(), 7, [](const std::string& sentence) { EXPECT_EQ(sentence, ""); });
+  const bool device_failed = GetParam() == Manner::failed || GetParam() == Manner::mute;
+  sweep(GetParam(), 7, [&](const std::string& sentence) {
+    // That of the end which is written to may fail between a put and the word that tells of it.
+    if (device_failed && sentence.find("the peer's device failed") != std::string::npos) return;
+    EXPECT_EQ(sentence, "");
+  });
   reset();
 }
 
