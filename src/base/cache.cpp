@@ -39,17 +39,18 @@ int bits_in(const std::string& mask) {
 
 }  // namespace
 
-LastLevelCache last_level_cache(const std::filesystem::path& folder) {
-  LastLevelCache last;
+Caches caches(const std::filesystem::path& folder) {
+  Caches caches;
   int highest = 0;
   for (int index = 0;; ++index) {
     const auto cache = folder / ("index" + std::to_string(index));
     const std::string level = word_in(cache / "level");
-    if (level.size() != 1 || level[0] < '1' || level[0] > '9') return last;
+    if (level.size() != 1 || level[0] < '1' || level[0] > '9') return caches;
     const std::size_t bytes = size_from(word_in(cache / "size"));
     if (word_in(cache / "type") == "Instruction" || bytes == 0 || level[0] - '0' <= highest) continue;
     highest = level[0] - '0';
-    last = {bytes, std::max(1, bits_in(word_in(cache / "shared_cpu_map")))};
+    if (highest == 2) caches.second_level_bytes = bytes;
+    caches.last = {bytes, std::max(1, bits_in(word_in(cache / "shared_cpu_map")))};
   }
 }
 

@@ -1,4 +1,4 @@
-// The processor's last-level cache, as the kernel tells of it.
+// The processor's caches, as the kernel tells of them.
 #pragma once
 
 #include <cstddef>
@@ -11,9 +11,13 @@ struct LastLevelCache {
   int processors = 1;  // that share it
 };
 
-/// That of this host's first processor; where the kernel does not tell, a common size. `folder`: of the
+struct Caches {
+  std::size_t second_level_bytes = 1 << 20;
+  LastLevelCache last;
+};
+
+/// Those of this host's first processor; where the kernel does not tell, common sizes. `folder`: of the
 /// processor's caches in sysfs.
-[[nodiscard]] LastLevelCache last_level_cache(
-    const std::filesystem::path& folder = "/sys/devices/system/cpu/cpu0/cache");
+[[nodiscard]] Caches caches(const std::filesystem::path& folder = "/sys/devices/system/cpu/cpu0/cache");
 
 }  // namespace tutti

@@ -156,7 +156,7 @@ void Communicator::assemble(Membership membership, ControlListener listener) {
   const double crowd =
       ranks_per_core(infos, world_.host_of, world_.host_of[static_cast<std::size_t>(rank())]);
   world_.oversubscribed = crowd > 1;
-  static const LastLevelCache cache = last_level_cache();  // of the machine: asked for once
+  static const LastLevelCache cache = caches().last;  // of the machine: asked for once
   // Half of it at most: the wire's buffers, and what the program itself works with, are there too.
   cache_share_ = static_cast<std::size_t>(static_cast<double>(cache.bytes) /
                                           std::max(2.0, crowd * static_cast<double>(cache.processors)));

@@ -14,7 +14,7 @@
 namespace tutti {
 namespace {
 
-constexpr int kFileVersion = 5;
+constexpr int kFileVersion = 6;
 
 /// One file a machine: a shared home directory serves many.
 std::filesystem::path cache_file(const Settings& settings) {
@@ -77,7 +77,8 @@ std::string to_text(const Costs& costs) {
                         {"reduce_ns_per_byte", costs.reduce_ns_per_byte},
                         {"wake_ns", costs.wake_ns},
                         {"memory_ns_per_byte", costs.memory_ns_per_byte},
-                        {"cached_bytes", costs.cached_bytes}}
+                        {"cached_bytes", costs.cached_bytes},
+                        {"core_cache_bytes", costs.core_cache_bytes}}
       .dump();
 }
 
@@ -93,6 +94,7 @@ Costs costs_from_text(const std::string& text) {
     costs.wake_ns = json.at("wake_ns").get<double>();
     costs.memory_ns_per_byte = json.at("memory_ns_per_byte").get<double>();
     costs.cached_bytes = json.at("cached_bytes").get<double>();
+    costs.core_cache_bytes = json.at("core_cache_bytes").get<double>();
     return costs;
   } catch (const nlohmann::json::exception& error) {
     fail(Code::internal_error, "machine costs cannot be read: {}", error.what());

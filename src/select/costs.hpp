@@ -18,11 +18,12 @@ struct WireCost {
 struct Costs {
   WireCost shared_memory{100, 100, 0.025};
   WireCost tcp{4'000, 1'500, 0.16};
-  WireCost rdma{2'000, 400, 0.08};   // set by rdma_cost()
-  double reduce_ns_per_byte = 0.03;  // two inputs in the cache, per byte of result
-  double wake_ns = 5'000;            // where ranks outnumber cores: until a sleeper runs
-  double memory_ns_per_byte = 0.06;  // more, per byte, once the data leave the cache
-  double cached_bytes = 8 << 20;     // more than this leaves the cache
+  WireCost rdma{2'000, 400, 0.08};    // set by rdma_cost()
+  double reduce_ns_per_byte = 0.03;   // two inputs in the cache, per byte of result
+  double wake_ns = 5'000;             // where ranks outnumber cores: until a sleeper runs
+  double memory_ns_per_byte = 0.06;   // more, per byte, once the data leave the cache
+  double cached_bytes = 8 << 20;      // more than this leaves the cache
+  double core_cache_bytes = 1 << 20;  // the second level
 };
 
 /// From the cache file of this machine, else by measuring (a fraction of a second) and writing the file.

@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "base/cache.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/handle.hpp"
@@ -140,6 +141,7 @@ Costs measure_costs() {
   costs.tcp.latency_ns = brief / 3;
   costs.tcp.overhead_ns = brief / 3;
   costs.tcp.ns_per_byte = std::clamp((tcp_ns(kLong, 1) - brief) / kLong, 0.02, 10.0);
+  costs.core_cache_bytes = static_cast<double>(caches().second_level_bytes);
   return costs;
 }
 

@@ -54,12 +54,14 @@ std::size_t chunk_size(const Situation& situation, const Request& request, std::
   const bool network = !situation.ground.shared_memory;
   const std::size_t whole = network ? 128 << 10 : 32 << 10;
   const std::size_t least = network ? whole : 16 << 10;
-  // An all-reduce within the caches: what is under way must leave room for its operands in the second level.
+  // An all-reduce within the caches: where a second level of 1 MiB holds what is under way, it must leave
+  // room for the operands. A smaller one does not hold them anyway: the fewer messages, the better.
   constexpr std::size_t kCachedTotal = 4 << 20, kCachedChunk = 32 << 10;
+  const bool holds = situation.ground.costs.core_cache_bytes >= 1 << 20;
   std::size_t chunk = whole;
   if (block_bytes > whole) chunk = std::max(least, std::bit_floor(block_bytes / 4));
   if (situation.ground.shared_memory && request.collective == Collective::all_reduce &&
-      request.total_bytes <= kCachedTotal)
+      request.total_bytes <= kCachedTotal && holds)
     chunk = std::min(chunk, kCachedChunk);
   if (situation.chunk_bytes != 0) chunk = situation.chunk_bytes;
   return std::max<std::size_t>(64, std::min(chunk, situation.largest_chunk) / 64 * 64);

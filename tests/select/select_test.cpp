@@ -74,6 +74,17 @@ TEST(Choose, cuts_no_larger_than_slots_and_no_smaller_than_a_line) {
   EXPECT_EQ(choose(situation, {Collective::broadcast, 0, 1 << 20, false}).chunk_bytes, 64U);
 }
 
+TEST(Choose, cuts_finer_what_a_cores_own_cache_can_hold) {
+  Situation situation = situation_of(2);
+  const Request within{Collective::all_reduce, 0, 2 << 20, false},
+      beyond{Collective::all_reduce, 0, 8 << 20, false};
+  situation.ground.costs.core_cache_bytes = 1 << 20;
+  EXPECT_EQ(choose(situation, within).chunk_bytes, 32U << 10);
+  EXPECT_EQ(choose(situation, beyond).chunk_bytes, situation.largest_chunk);
+  situation.ground.costs.core_cache_bytes = 512 << 10;
+  EXPECT_EQ(choose(situation, within).chunk_bytes, situation.largest_chunk);
+}
+
 TEST(Choose, leaves_a_collective_free_that_lacks_the_forced_algorithm) {
   Situation situation = situation_of(4);
   situation.algorithm = "rabenseifner";  // of all_reduce only
@@ -155,11 +166,13 @@ TEST(Costs, survive_a_round_trip) {
   costs.tcp.ns_per_byte = 1.0 / 3;
   costs.rdma.latency_ns = 777;
   costs.cached_bytes = 12345;
+  costs.core_cache_bytes = 6789;
   const Costs read = costs_from_text(to_text(costs));
   EXPECT_EQ(read.shared_memory.latency_ns, 1.5);
   EXPECT_EQ(read.tcp.ns_per_byte, 1.0 / 3);
   EXPECT_EQ(read.rdma.latency_ns, 777);
   EXPECT_EQ(read.cached_bytes, 12345);
+  EXPECT_EQ(read.core_cache_bytes, 6789);
   expect_equal(read, costs);
 }
 
