@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,16 +31,37 @@ def say(text: str) -> None:
         print(f"\r{text[:100]:100}\r", end="", file=sys.stderr, flush=True)
 
 
-def end_leftovers() -> None:
-    """Ends what this process started and its launcher did not end: known by the mark in its environment."""
+def started() -> list[Path]:
+    """What this process started and what that started, in /proc: known by the mark in its environment."""
     mark = f"{MARK}={os.getpid()}".encode()
-    for process in Path("/proc").iterdir():
+
+    def is_ours(process: Path) -> bool:
         try:
-            if process.name.isdigit() and int(process.name) != os.getpid() and \
-                    mark in (process / "environ").read_bytes().split(b"\0"):
-                os.kill(int(process.name), signal.SIGKILL)
-        except (OSError, ValueError):
+            return process.name.isdigit() and int(process.name) != os.getpid() and \
+                mark in (process / "environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
+    return [process for process in Path("/proc").iterdir() if is_ours(process)]
+
+
+def end_leftovers() -> None:
+    """Ends what this process started and its launcher did not end."""
+    for process in started():
+        try:
+            os.kill(int(process.name), signal.SIGKILL)
+        except ProcessLookupError:
             pass
+
+
+def shared_files() -> set[Path]:
+    """Of those that run, the files in shared memory: a library that is killed leaves them there."""
+    files = set()
+    for process in started():
+        try:
+            files |= {Path(file) for file in re.findall(r" (/dev/shm/\S+)$", (process / "maps").read_text(), re.MULTILINE)}
+        except OSError:
+            pass
+    return files
 
 
 @dataclass
@@ -61,12 +83,14 @@ def execute(make: Callable[[list[str]], Start], limit_s: float) -> Outcome:
         environment = os.environ | start.environment | {MARK: str(os.getpid())}
         began = time.monotonic()
         with tempfile.TemporaryFile("w+", errors="replace") as output:
+            abandoned: set[Path] = set()
             process = subprocess.Popen(start.command, env=environment, stdin=subprocess.DEVNULL, stdout=output,
                                        stderr=subprocess.STDOUT, start_new_session=True)
             try:
                 status = process.wait(limit_s)
             except subprocess.TimeoutExpired:
                 outcome.cut_off, outcome.problem = True, f"not done after {limit_s:g} s"
+                abandoned = shared_files()
                 process.terminate()  # launchers then end their ranks
                 try:
                     process.wait(2)
@@ -76,6 +100,8 @@ def execute(make: Callable[[list[str]], Start], limit_s: float) -> Outcome:
                 status = 0
             finally:
                 end_leftovers()
+                for file in abandoned:
+                    file.unlink(missing_ok=True)
             if status != 0:
                 output.seek(0)
                 last = [line.strip() for line in output.read().splitlines() if line.strip(" -\t")][-3:]
