@@ -271,7 +271,7 @@ const std::vector<SettingInfo>& setting_table() {
       {"TCP_CONGESTION", &S::congestion_control, 0, 0, {},
        "TCP congestion control (cubic, bbr, ...); system: what the kernel is set to; empty: chosen."},
       {"SHM_SLOT", &S::slot_bytes, 64, 64 * kMiB, {}, "Bytes of one slot of a shared-memory connection."},
-      {"SHM_SLOTS", &S::slots, 1, 1024, {}, "Slots of one shared-memory connection."},
+      {"SHM_SLOTS", &S::slots, 1, 1024, {}, "Slots of one shared-memory connection; 32: 8 between two of more than two ranks of a host."},
       {"PUT_DIRECT", &S::put_direct_bytes, 0, 1024 * kMiB, {},
        "Puts of more bytes are written into the window without the target's help where that is possible; 0: none are."},
       {"VERBS_DEVICES", &S::verbs_devices, 0, 0, {},

@@ -71,6 +71,15 @@ TEST(Geometry, gives_a_rank_no_more_memory_where_ranks_are_many) {
   EXPECT_EQ(Geometry::of(chosen, 1, 300).slot_bytes, 128u << 10) << "what the user chose stays";
 }
 
+TEST(Geometry, gives_pairs_of_many_ranks_fewer_slots) {
+  Settings settings;
+  EXPECT_EQ(Geometry::of(settings, 1, 2).slots, 32u);
+  EXPECT_EQ(Geometry::of(settings, 1, 3).slots, 8u);
+  EXPECT_EQ(Geometry::of(settings, 2, 3).slots, 32u) << "one ring for all readers";
+  settings.slots = 64;
+  EXPECT_EQ(Geometry::of(settings, 1, 3).slots, 64u) << "what the user chose stays";
+}
+
 TEST(Geometry, keeps_everything_apart_and_aligned) {
   for (const std::uint32_t readers : {1u, 2u, 63u, 512u}) {
     const Geometry geometry{.readers = readers, .slots = 4, .slot_bytes = 192};

@@ -20,6 +20,7 @@ constexpr std::size_t kPageBytes = 4096;
 constexpr std::size_t kHugePageBytes = 2 << 20;
 constexpr std::uint64_t kLeastSlotBytes = 8 << 10;
 constexpr int kRanksOfFullSlots = 8;
+constexpr std::uint32_t kSlotsOfAPair = 8;
 constexpr std::uint64_t kMostSlotBytes = 1ull << 30;
 constexpr std::uint32_t kMostSlots = 1u << 16;
 
@@ -73,6 +74,7 @@ Geometry Geometry::of(const Settings& settings, int readers, int local_ranks) {
   Geometry geometry;
   geometry.readers = static_cast<std::uint32_t>(readers);
   geometry.slots = std::bit_ceil(static_cast<std::uint32_t>(std::max(settings.slots, 1)));
+  if (settings.slots == defaults.slots && readers == 1 && local_ranks > 2) geometry.slots = kSlotsOfAPair;
   geometry.slot_bytes = round_up(std::max<std::uint64_t>(settings.slot_bytes, kLine), kLine);
   if (settings.slot_bytes == defaults.slot_bytes && local_ranks > kRanksOfFullSlots) {
     const auto share =

@@ -111,9 +111,10 @@ struct Geometry {
   /// Whether a segment can look like this; for geometries that a peer sent.
   [[nodiscard]] bool valid() const noexcept;
 
-  /// For a connection of `readers`, on a host with `local_ranks`: the settings', rounded up; from 8 ranks on,
-  /// default-sized slots shrink as the ranks grow, so that a rank's connections to all others keep their sum
-  /// (down to 8 KiB a slot).
+  /// For a connection of `readers`, on a host with `local_ranks`: the settings', rounded up. Where it is the
+  /// default, each pair of more than two ranks has fewer slots, so that all the pairs' rings leave room in
+  /// the caches; and from 8 ranks on slots shrink as the ranks grow, so that a rank's connections to all
+  /// others keep their sum (down to 8 KiB a slot).
   [[nodiscard]] static Geometry of(const Settings& settings, int readers, int local_ranks);
 };
 
