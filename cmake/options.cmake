@@ -19,6 +19,11 @@ if(PROJECT_IS_TOP_LEVEL) # a project that includes this one keeps its own choice
     endif()
   endforeach()
 endif()
+# For builds that are made once; the others find what a source forgets to include.
+option(TUTTI_PRECOMPILE "Precompile what most sources include" OFF)
+set(TUTTI_PRECOMPILED_HEADERS <algorithm> <array> <atomic> <chrono> <cstdint> <cstring> <functional> <map> <memory> <mutex>
+    <optional> <span> <string> <string_view> <thread> <utility> <vector>)
+
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
@@ -35,4 +40,7 @@ if(TUTTI_SANITIZE)
   target_compile_options(tutti_options INTERFACE
     -fsanitize=${TUTTI_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(tutti_options INTERFACE -fsanitize=${TUTTI_SANITIZE})
+  if(TUTTI_SANITIZE MATCHES "undefined")
+    set(TUTTI_TEST_OPTIONS -O0) # twice as fast to compile; what takes time in a run is the library's own code
+  endif()
 endif()

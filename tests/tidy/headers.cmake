@@ -1,5 +1,6 @@
 # Every header compiles alone: a source that includes one header and nothing else, for each header and each language
-# that may include it. `ctest -R headers` builds them, so that a build that runs no tests does not pay.
+# that may include it. `ctest -R headers` builds them, so that a build that runs no tests does not pay. A header of a layer
+# that the source of its name includes first compiles alone there.
 
 # lone_headers(NAME LANGUAGE-SUFFIX headers...): one object library; headers relative to include/ or src/.
 function(lone_headers name suffix)
@@ -18,6 +19,16 @@ endfunction()
 file(GLOB c_headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/tutti/*.h)
 file(GLOB cpp_headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/tutti/*.hpp)
 file(GLOB_RECURSE own_headers RELATIVE ${PROJECT_SOURCE_DIR}/src CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.hpp)
+foreach(header IN LISTS own_headers)
+  string(REGEX REPLACE "hpp$" "cpp" source ${PROJECT_SOURCE_DIR}/src/${header})
+  set(first)
+  if(EXISTS ${source})
+    file(STRINGS ${source} first REGEX "^#include" LIMIT_COUNT 1)
+  endif()
+  if("${first}" STREQUAL "#include \"${header}\"")
+    list(REMOVE_ITEM own_headers ${header})
+  endif()
+endforeach()
 if(NOT TARGET MPI::MPI_CXX)
   list(FILTER c_headers EXCLUDE REGEX "mpi\\.h$")
   list(FILTER cpp_headers EXCLUDE REGEX "mpi\\.hpp$")

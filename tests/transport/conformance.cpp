@@ -141,7 +141,7 @@ TEST_P(Conformance, moves_both_directions_at_once) {
       while (taken < kMessages) {
         const std::byte* got = inlet->borrow(bytes_of(taken), taken);
         if (got == nullptr) break;
-        EXPECT_TRUE(std::equal(messages[taken].begin(), messages[taken].end(), got)) << taken;
+        EXPECT_TRUE(same(messages[taken], {got, messages[taken].size()})) << taken;
         inlet->release();
         ++taken;
       }
@@ -197,7 +197,7 @@ TEST_P(Conformance, keeps_a_borrowed_message_until_it_is_released) {
           EXPECT_EQ(inlet->borrow(bytes, i), message) << "asking again gives the same";
           std::this_thread::yield();  // the writer goes on as far as it can
           const auto wanted = message_of(i, bytes);
-          EXPECT_TRUE(std::equal(wanted.begin(), wanted.end(), message));
+          EXPECT_TRUE(same(wanted, {message, bytes}));
           inlet->release();
         }
       }

@@ -48,6 +48,9 @@ inline constexpr std::size_t kPieceBytes = 32 << 10;
 /// (emulated: 10). All waits are that much longer, and what only goes on and on is repeated less often.
 [[nodiscard]] int slowness();
 
+/// Whether the bytes are the same: without a sanitizer's look at each of them.
+[[nodiscard]] bool same(std::span<const std::byte> one, std::span<const std::byte> other);
+
 /// One rank, as a test sees it. All waiting is bounded by `patience_ms` and throws when that has passed or
 /// when the world has failed, so that a broken wire fails its test instead of hanging it.
 class Member {

@@ -45,6 +45,11 @@ std::vector<std::byte> pattern(std::size_t bytes, std::uint32_t seed) {
   return data;
 }
 
+bool same(std::span<const std::byte> one, std::span<const std::byte> other) {
+  return one.size() == other.size() &&
+         (one.empty() || std::memcmp(one.data(), other.data(), one.size()) == 0);
+}
+
 int slowness() {
   const std::string text = environment("TUTTI_TEST_SLOWNESS");
   return text.empty() ? 1 : std::stoi(text);

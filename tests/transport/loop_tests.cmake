@@ -1,2 +1,2 @@
 tutti_test(transport_loop_test SOURCES loop_test.cpp USES transport)
-conformance_test(loop loop_conformance.cpp)
+conformance_test(loop)

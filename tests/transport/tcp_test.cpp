@@ -13,20 +13,17 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "transport/conformance.hpp"
 #include "transport/tcp_pair.hpp"
 
 namespace tutti {
 namespace {
 
+using conformance::pattern;
+using conformance::same;
 using tcp_test::Pair;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-std::vector<std::byte> pattern(std::size_t bytes, unsigned seed) {
-  std::vector<std::byte> data(bytes);
-  for (std::size_t i = 0; i < bytes; ++i) data[i] = static_cast<std::byte>((i * 2654435761u + seed) >> 13);
-  return data;
-}
 
 TEST(Tcp, a_mismatch_names_the_peer_and_both_lengths_and_tags) {
   Pair pair;
@@ -85,14 +82,14 @@ TEST(Tcp, several_small_messages_wait_in_the_wire_for_a_reader_that_comes_late) 
     if (i % 2 == 0) {  // of what was read ahead, some is borrowed and some placed
       const std::byte* message = nullptr;
       ASSERT_TRUE(pair.until([&] { return (message = inlet->borrow(i, i)) != nullptr; }));
-      EXPECT_TRUE(std::equal(message, message + i, data.begin())) << i;
+      EXPECT_TRUE(same({message, i}, std::span(data).first(i))) << i;
       EXPECT_EQ(reinterpret_cast<std::uintptr_t>(message) % 8, 0u);
       inlet->release();
     } else {
       std::vector<std::byte> target(i);
       ASSERT_TRUE(inlet->expect(target.data(), i, i));
       ASSERT_TRUE(pair.until([&] { return inlet->placed() == i / 2 + 1; }));
-      EXPECT_TRUE(std::equal(target.begin(), target.end(), data.begin())) << i;
+      EXPECT_TRUE(same(target, std::span(data).first(i))) << i;
     }
   }
 }
@@ -174,9 +171,9 @@ class Traffic {
     if (next.leased) {
       std::byte* const slot = outlet.lease(next.bytes);
       if (slot == nullptr) return;
-      std::copy_n(source(sent_), next.bytes, slot);
+      std::ranges::copy(source(sent_), slot);
       outlet.commit(next.bytes, static_cast<Tag>(sent_));
-    } else if (!outlet.send(source(sent_), next.bytes, static_cast<Tag>(sent_))) {
+    } else if (!outlet.send(source(sent_).data(), next.bytes, static_cast<Tag>(sent_))) {
       return;
     }
     ++sent_;
@@ -184,8 +181,7 @@ class Traffic {
   void read(Inlet& inlet) {
     for (; checked_ < inlet.placed(); ++checked_) {
       const std::size_t index = placed_[checked_];
-      EXPECT_TRUE(std::equal(messages_[index].target.begin(), messages_[index].target.end(), source(index)))
-          << index;
+      EXPECT_TRUE(same(messages_[index].target, source(index))) << index;
     }
     if (announced_ == messages_.size() || random_() % 4 == 0) return;
     Message& next = messages_[announced_];
@@ -193,7 +189,7 @@ class Traffic {
     if (next.borrowed) {
       const std::byte* const message = inlet.borrow(next.bytes, tag);
       if (message == nullptr) return;
-      EXPECT_TRUE(std::equal(message, message + next.bytes, source(announced_))) << announced_;
+      EXPECT_TRUE(same({message, next.bytes}, source(announced_))) << announced_;
       inlet.release();
     } else {
       next.target.resize(next.bytes);
@@ -210,7 +206,9 @@ class Traffic {
     bool leased, borrowed;
     std::vector<std::byte> target;
   };
-  [[nodiscard]] const std::byte* source(std::size_t index) const { return data_.data() + index * 61; }
+  [[nodiscard]] std::span<const std::byte> source(std::size_t index) const {
+    return std::span(data_).subspan(index * 61, messages_[index].bytes);
+  }
 
   std::mt19937_64 random_;
   std::vector<Message> messages_;

@@ -1,2 +1,3 @@
-tutti_test(transport_tcp_test SOURCES tcp_address_test.cpp tcp_hello_test.cpp tcp_test.cpp USES transport)
-conformance_test(tcp tcp_conformance.cpp)
+tutti_test(transport_tcp_test SOURCES tcp_address_test.cpp tcp_hello_test.cpp tcp_test.cpp USES transport
+  LIBRARIES conformance_ranks)
+conformance_test(tcp)

@@ -1,0 +1,1 @@
+// Has the headers compiled that the layers share (TUTTI_PRECOMPILE).

@@ -1,0 +1,1 @@
+// Has the headers compiled that tests share (TUTTI_PRECOMPILE).
