@@ -6,7 +6,7 @@
 //     std::vector<Wire> wires() { return {{.name = "tcp", .make = [](const World& w) { return
 //     make_tcp_transport(w); }}}; }
 //
-//     conformance_test(tcp tcp_conformance.cpp)
+//     conformance_test(tcp)
 //
 // Every test then runs once for each of its wires (several, where one wire has several ways to work). A test
 // is written as a function of one rank, a Member, and run on as many ranks as it wants: as threads of this
