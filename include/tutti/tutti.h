@@ -45,14 +45,19 @@
 
 #define TUTTI_EXPORT __attribute__((visibility("default")))
 
+/* In C++ as in C, a value of an enumeration may be any int: a wrong one is an error, not undefined behaviour.
+ */
 #ifdef __cplusplus
+#define TUTTI_OF_INT : int
 extern "C" {
+#else
+#define TUTTI_OF_INT
 #endif
 
 /* ---- Types --------------------------------------------------------------------------- */
 
 /** What a call returns. The values are those of ncclResult_t. */
-typedef enum {
+typedef enum TUTTI_OF_INT {
   tuttiSuccess = 0,
   tuttiUnhandledDeviceError = 1, /**< a device (GPU) call failed */
   tuttiSystemError = 2,          /**< the operating system refused something: memory, files, sockets */
@@ -66,7 +71,7 @@ typedef enum {
 } tuttiResult_t;
 
 /** Element types. The values are those of ncclDataType_t. */
-typedef enum {
+typedef enum TUTTI_OF_INT {
   tuttiInt8 = 0,
   tuttiChar = 0,
   tuttiUint8 = 1,
@@ -88,7 +93,7 @@ typedef enum {
 } tuttiDataType_t;
 
 /** Operators of reductions. Those made by tuttiRedOpCreatePreMulSum have values from tuttiNumOps on. */
-typedef enum {
+typedef enum TUTTI_OF_INT {
   tuttiSum = 0,
   tuttiProd = 1,
   tuttiMax = 2,
@@ -99,7 +104,7 @@ typedef enum {
 } tuttiRedOp_t;
 
 /** Where the scalar of tuttiRedOpCreatePreMulSum lies. */
-typedef enum {
+typedef enum TUTTI_OF_INT {
   tuttiScalarDevice = 0,       /**< in device memory, read when the operator is used; not in this version */
   tuttiScalarHostImmediate = 1 /**< in host memory, read during the call that creates the operator */
 } tuttiScalarResidence_t;
