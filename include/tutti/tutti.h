@@ -45,8 +45,7 @@
 
 #define TUTTI_EXPORT __attribute__((visibility("default")))
 
-/* In C++ as in C, a value of an enumeration may be any int: a wrong one is an error, not undefined behaviour.
- */
+/* As in C, the value of an enumeration may be any int in C++, too: a wrong one is an error, not undefined. */
 #ifdef __cplusplus
 #define TUTTI_OF_INT : int
 extern "C" {
