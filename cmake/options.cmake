@@ -4,6 +4,7 @@ option(TUTTI_BUILD_BENCHMARKS "Build tutti-perf and the micro-benchmarks" ${PROJ
 option(TUTTI_BUILD_EXAMPLES "Build the examples" ${PROJECT_IS_TOP_LEVEL})
 option(TUTTI_INSTALL "Generate the install and package rules" ${PROJECT_IS_TOP_LEVEL})
 option(TUTTI_WERROR "Treat warnings as errors" OFF)
+set(TUTTI_TEST_OPTIONS "" CACHE STRING "Further options of the tests' own sources: what takes time in a run is the library's code")
 set(TUTTI_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize= takes them (address,undefined or thread)")
 
 if(PROJECT_IS_TOP_LEVEL) # a project that includes this one keeps its own choices
@@ -40,7 +41,4 @@ if(TUTTI_SANITIZE)
   target_compile_options(tutti_options INTERFACE
     -fsanitize=${TUTTI_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(tutti_options INTERFACE -fsanitize=${TUTTI_SANITIZE})
-  if(TUTTI_SANITIZE MATCHES "undefined")
-    set(TUTTI_TEST_OPTIONS -O0) # twice as fast to compile; what takes time in a run is the library's own code
-  endif()
 endif()
