@@ -20,6 +20,7 @@ if(PROJECT_IS_TOP_LEVEL) # a project that includes this one keeps its own choice
     endif()
   endforeach()
 endif()
+
 # For builds that are made once; the others find what a source forgets to include.
 option(TUTTI_PRECOMPILE "Precompile what most sources include" OFF)
 set(TUTTI_PRECOMPILED_HEADERS <algorithm> <array> <atomic> <chrono> <cstdint> <cstring> <functional> <map> <memory> <mutex>

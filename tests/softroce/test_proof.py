@@ -22,7 +22,7 @@ class Proof(BedTest):
         self.assertRegex(run.stdout, r"(?m)^(\[0\] )?0 of [1-9]\d* steps failed$")
 
     def test_hosts_of_one_machine(self):
-        self.prove("--hosts", 4, "--rails", 2, "--memory", 3072)
+        self.prove("--hosts", 4, "--rails", 2, "--mtu", 9000, "--memory", 3072)
 
     def test_two_machines(self):
         self.prove("--machines", 2, "--rails", 2)

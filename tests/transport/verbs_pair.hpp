@@ -7,6 +7,7 @@
 #include <list>
 #include <memory>
 #include <span>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -28,14 +29,13 @@ struct PairOptions {
   bool failover = true;
 };
 
-/// TUTTI_TEST_VERBS_DEVICES names this host's own devices for `rank`; in its value # stands for a host, of
-/// which ranks play two: "rxe#_". Empty: the double's.
+/// TUTTI_TEST_VERBS_DEVICES names devices of this host for each of the hosts that ranks play in turn, with ;
+/// between: "rxe0_;rxe1_". Empty: the double's.
 [[nodiscard]] inline std::string real_devices(int rank) {
-  constexpr int kHosts = 2;
-  std::string result;
-  for (const char letter : environment("TUTTI_TEST_VERBS_DEVICES"))
-    result += letter == '#' ? std::to_string(rank % kHosts) : std::string(1, letter);
-  return result;
+  std::vector<std::string> hosts;
+  std::istringstream names(environment("TUTTI_TEST_VERBS_DEVICES"));
+  for (std::string host; std::getline(names, host, ';');) hosts.push_back(host);
+  return hosts.empty() ? "" : hosts[static_cast<std::size_t>(rank) % hosts.size()];
 }
 
 class Pair {
