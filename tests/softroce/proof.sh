@@ -90,14 +90,14 @@ lossy() { # SHARE
 loss_of_a_thousandth() { lossy 0.1%; }
 loss_of_a_hundredth() { lossy 1%; }
 
-# at_work RAILS COLLECTIVE OPTIONS…: two ranks on two hosts, in the background; returns once they are at work. Rank r is
-# process $(cat $pids/r).
+# at_work RAILS COLLECTIVE OPTIONS…: two ranks on two hosts, in the background and behind what looks at them; returns once they are
+# at work. Rank r is process $(cat $pids/r).
 at_work() {
   rails=$1
   shift
   rm -f "$pids"/*
   : >"$pids/output"
-  PIDS=$pids on_hosts 2 "$rails" softroce ranks 1 sh -c 'echo $$ >"$PIDS/$RANK"; exec "$@"' sh "$perf" "$@" >"$pids/output" 2>&1 &
+  PIDS=$pids on_hosts 2 "$rails" softroce ranks 1 sh -c 'echo $$ >"$PIDS/$RANK"; exec nice -n 19 "$@"' sh "$perf" "$@" >"$pids/output" 2>&1 &
   ranks=$!
   wait_for_rows 3
 }
