@@ -105,7 +105,8 @@ class Bounds:
 
     def tcp_rate(self, place: str, both_ways: bool) -> float | None:
         """Each way: the best that our own exchange reached in that place, or iperf3, of whose place nothing is known."""
-        rates = [size / time for (kind, _, where, size), time in self._times.items() if kind == "tcp" and where == place]
+        kinds = ("tcp",) if both_ways else ("tcp", "tcp_one_way")
+        rates = [size / time for (kind, _, where, size), time in self._times.items() if kind in kinds and where == place]
         if self._rates and place != "far":
             rates.append(self._rates["both_ways"] / 2 / 1e6)
             if not both_ways:

@@ -21,7 +21,8 @@ using peers::Ranks;
 // line, switch: round trips of 8 bytes, between two cores and between two processes on one core.
 // copy, stream: out = in, with plain and with non-temporal stores. add: out += in. read: a sum over in.
 // hand_over, hand_over_streaming: each rank writes what the other reads, through slots that stay in cache.
-// tcp: each rank sends and receives so much at the same time; tcp_ping: there and back.
+// tcp: each rank sends and receives so much at the same time; tcp_one_way: one sends; tcp_ping: there and
+// back.
 enum class Kind {
   line,
   process_switch,
@@ -32,6 +33,7 @@ enum class Kind {
   hand_over,
   hand_over_streaming,
   tcp,
+  tcp_one_way,
   tcp_ping
 };
 const std::map<std::string, Kind> kKinds = {{"line", Kind::line},
@@ -43,6 +45,7 @@ const std::map<std::string, Kind> kKinds = {{"line", Kind::line},
                                             {"hand_over", Kind::hand_over},
                                             {"hand_over_streaming", Kind::hand_over_streaming},
                                             {"tcp", Kind::tcp},
+                                            {"tcp_one_way", Kind::tcp_one_way},
                                             {"tcp_ping", Kind::tcp_ping}};
 
 constexpr size_t kSlotBytes = 32 << 10;
@@ -138,8 +141,7 @@ class Measured {
     const size_t largest = *std::max_element(options.sizes.begin(), options.sizes.end());
     in_ = filled(largest);
     out_ = filled(largest);
-    if (options.kind == Kind::tcp || options.kind == Kind::tcp_ping)
-      tcp_ = std::make_unique<peers::TcpExchange>(options.address, ranks);
+    if (!options.address.empty()) tcp_ = std::make_unique<peers::TcpExchange>(options.address, ranks);
   }
 
   void call(size_t bytes) {
@@ -158,6 +160,7 @@ class Measured {
       case Kind::hand_over: hand_over(shared_, ranks_.rank(), in, bytes, false); break;
       case Kind::hand_over_streaming: hand_over(shared_, ranks_.rank(), in, bytes, true); break;
       case Kind::tcp: tcp_->exchange(in, out, bytes); break;
+      case Kind::tcp_one_way: tcp_->one_way(in, out, bytes); break;
       case Kind::tcp_ping:
         for (int trip = 0; trip < kRoundTrips; ++trip) tcp_->ping(out, bytes);
         break;

@@ -61,6 +61,13 @@ class TcpExchange {
     }
   }
 
+  // Rank 0 sends, rank 1 receives.
+  void one_way(const char* out, char* in, size_t bytes) {
+    for (size_t done = 0; done < bytes;)
+      done += rank_ == 0 ? moved(send(socket_, out + done, bytes - done, MSG_NOSIGNAL))
+                         : moved(recv(socket_, in + done, bytes - done, 0));
+  }
+
   // Rank 0 sends, then receives; rank 1 the other way round.
   void ping(char* memory, size_t bytes) {
     for (const bool sends : {rank_ == 0, rank_ != 0}) {
