@@ -150,6 +150,7 @@ void Engine::help() noexcept {
 
 void Engine::drain() noexcept {
   while (!idle()) help();
+  const std::lock_guard guard(lock_);  // whoever ended the last one holds it until its work says so
 }
 
 Engine::Pause::Pause(Engine& engine) : engine_(engine) {

@@ -80,7 +80,7 @@ class Engine {
   void enqueue(std::shared_ptr<Task> task, std::shared_ptr<Work> work);
   /// Moves the queue on for a moment, unless the progress thread is at it.
   void help() noexcept;
-  /// Waits until nothing is queued.
+  /// Waits until nothing is queued, and the works of what was are done().
   void drain() noexcept;
   /// After an abort: waits until a run() in another thread has returned and the queue has emptied.
   void wait_until_left() noexcept;
