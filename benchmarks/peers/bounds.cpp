@@ -32,7 +32,7 @@ enum class Kind {
   read,
   hand_over,
   hand_over_streaming,
-  tcp,
+  tcp,  // this and those that follow use a socket
   tcp_one_way,
   tcp_ping
 };
@@ -141,7 +141,7 @@ class Measured {
     const size_t largest = *std::max_element(options.sizes.begin(), options.sizes.end());
     in_ = filled(largest);
     out_ = filled(largest);
-    if (!options.address.empty()) tcp_ = std::make_unique<peers::TcpExchange>(options.address, ranks);
+    if (options.kind >= Kind::tcp) tcp_ = std::make_unique<peers::TcpExchange>(options.address, ranks);
   }
 
   void call(size_t bytes) {

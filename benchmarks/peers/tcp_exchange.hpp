@@ -61,21 +61,16 @@ class TcpExchange {
     }
   }
 
-  // Rank 0 sends, rank 1 receives.
-  void one_way(const char* out, char* in, size_t bytes) {
+  // Rank `from` sends, the other receives.
+  void one_way(const char* out, char* in, size_t bytes, int from = 0) {
     for (size_t done = 0; done < bytes;)
-      done += rank_ == 0 ? moved(send(socket_, out + done, bytes - done, MSG_NOSIGNAL))
-                         : moved(recv(socket_, in + done, bytes - done, 0));
+      done += rank_ == from ? moved(send(socket_, out + done, bytes - done, MSG_NOSIGNAL))
+                            : moved(recv(socket_, in + done, bytes - done, 0));
   }
 
   // Rank 0 sends, then receives; rank 1 the other way round.
   void ping(char* memory, size_t bytes) {
-    for (const bool sends : {rank_ == 0, rank_ != 0}) {
-      for (size_t done = 0; done < bytes;) {
-        done += sends ? moved(send(socket_, memory + done, bytes - done, MSG_NOSIGNAL))
-                      : moved(recv(socket_, memory + done, bytes - done, 0));
-      }
-    }
+    for (const int from : {0, 1}) one_way(memory, memory, bytes, from);
   }
 
  private:

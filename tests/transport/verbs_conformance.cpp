@@ -15,7 +15,7 @@ struct Shape {
 };
 
 Wire wire(std::string name, Shape shape) {
-  const bool real = !verbs_double::real_devices(0).empty();
+  const bool real = verbs_double::on_real_devices();
   static const verbs::Table& doubles = verbs_faults::around(verbs_double::table());
   return {.name = std::move(name),
           .make =
@@ -42,7 +42,7 @@ std::vector<Wire> wires() {
   std::vector<Wire> all = {wire("verbs", {}), wire("verbs_two_slots", {.slots = 2}),
                            wire("verbs_zero_copy", {.zero_copy = true}),
                            wire("verbs_three_pairs", {.zero_copy = true, .queue_pairs = 3})};
-  if (verbs_double::real_devices(0).empty())
+  if (!verbs_double::on_real_devices())
     for (const long request : {0, 3, 20, 60})
       all.push_back(wire(fmt::format("verbs_rail_dies_at_{}", request),
                          {.zero_copy = true, .queue_pairs = 2, .rail_dies_at = request}));

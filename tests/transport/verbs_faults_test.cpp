@@ -29,9 +29,8 @@ class VerbsFaults : public ::testing::TestWithParam<PairOptions> {
     reset();
   }
 
-  static bool real() { return !real_devices(0).empty(); }
   static const verbs::Table& functions() {
-    return verbs_faults::around(real() ? verbs::libibverbs() : table());
+    return verbs_faults::around(on_real_devices() ? verbs::libibverbs() : table());
   }
 
   /// What two ranks said who talked until one failed, or nothing. They are gone now, and nothing leaked.
@@ -56,7 +55,7 @@ class VerbsFaults : public ::testing::TestWithParam<PairOptions> {
 };
 
 TEST_P(VerbsFaults, fail_whole_and_leak_nothing_whichever_call_fails) {
-  for (long number = 0;; number += real() ? 1 + number / 8 : 1) {  // the emulated machine is slow
+  for (long number = 0;; number += on_real_devices() ? 1 + number / 8 : 1) {  // those are slow
     verbs_faults::fail_call(number);
     const auto [sentence, over] = outcome();
     const std::string call = verbs_faults::failed_call();

@@ -37,6 +37,9 @@ struct PairOptions {
   for (std::string host; std::getline(names, host, ';');) hosts.push_back(host);
   return hosts.empty() ? "" : hosts[static_cast<std::size_t>(rank) % hosts.size()];
 }
+[[nodiscard]] inline bool on_real_devices() {
+  return !real_devices(0).empty();
+}
 
 class Pair {
  public:
