@@ -32,9 +32,9 @@ def run(words, **environment):
     return done.stdout
 
 
-def perftest(program, size, iterations, column):
+def perftest(program, size, iterations, column, *more):
     """A server on host 1 and a client on host 0; the column of the client's row."""
-    options = ["-x", "1", "-F", "-s", str(size), "-n", str(iterations)]
+    options = ["-x", "1", "-F", "-s", str(size), "-n", str(iterations), *more]
     server = subprocess.Popen([program, "-d", "rxe1_0", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while subprocess.run(["sh", "-c", "grep -q ':4853 .* 0A ' /proc/net/tcp /proc/net/tcp6"]).returncode != 0:
@@ -53,6 +53,9 @@ def perftest(program, size, iterations, column):
 
 def bare_verbs(_):
     figures = {("latency", 8): perftest("ib_write_lat", 8, 1000, 4)}
+    # Both hosts write at once, one message each at a time: what two ranks of an all-reduce cannot do without.
+    millions = perftest("ib_write_bw", 8, 2000, 4, "-b", "-t", "1")
+    figures["exchange", 8] = 2 / millions if millions else None
     for size in P2P_SIZES:
         figures["bandwidth", size] = perftest("ib_write_bw", size, max(5, (8 << 20) // size), 3)
     return figures
@@ -165,13 +168,14 @@ def point_to_point_rows(figures):
 
 
 def all_reduce_rows(figures):
-    latency, bandwidth = (figures.get("perftest", {}).get(figure) for figure in ("latency 8", f"bandwidth {P2P_SIZES[-1]}"))
+    latency, exchange, bandwidth = (
+        figures.get("perftest", {}).get(figure) for figure in ("latency 8", "exchange 8", f"bandwidth {P2P_SIZES[-1]}"))
     for size in REDUCED_SIZES:
         tutti, *peers = (figures.get(name, {}).get(f"all_reduce {size}") for name in ("tutti", "Open MPI 5.0", "MPICH 5.0"))
         best = min((peer for peer in peers if peer), default=None)
         bound = "-"
         if size == REDUCED_SIZES[0]:
-            bound = f"{ratio(tutti, latency)} × ib_write_lat"
+            bound = f"{ratio(tutti, latency)} × ib_write_lat, {ratio(tutti, exchange)} × both ways at once"
         elif size == REDUCED_SIZES[-1] and tutti and bandwidth:  # of two ranks, bus bandwidth is size / time
             bound = f"{ratio(size / tutti * 1e6 / (1 << 20), bandwidth)} of ib_write_bw"
         yield [size_text(size), text(tutti), *map(text, peers), ratio(best, tutti), bound]
