@@ -211,4 +211,5 @@ def main():
         outside(options.build.absolute(), options.rounds, options.mtus)
 
 
-main()
+if __name__ == "__main__":
+    main()
