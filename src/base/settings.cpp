@@ -252,7 +252,8 @@ const std::vector<SettingInfo>& setting_table() {
       {"CONTROL_TIMEOUT_MS", &S::control_timeout_ms, 0, 86'400'000, {},
        "A rank whose control thread is silent for so many milliseconds counts as lost; 0: never."},
       {"SPIN_US", &S::spin_us, 0, 1'000'000, {},
-       "Microseconds a waiting thread spins before it sleeps, where every rank has a core of its own."},
+       "Microseconds a waiting thread spins before it sleeps, where every rank has a core of its own; up to ten times that "
+       "while sleeps turn out short."},
       {"HOSTID", &S::host_id, 0, 0, {},
        "Another host identity for this process: lets one machine play several; empty: the machine's own."},
       {"COMM_NAME", &S::comm_name, 0, 0, {}, "What the log and error sentences call the communicator."},

@@ -13,11 +13,12 @@ namespace {
 constexpr unsigned kCheckEvery = 64, kCheckEveryWhenCrowded = 2;
 /// A sleeper looks around this often even if nobody rings: a failure is recorded without ringing.
 constexpr int kSleepMs = 20;
-/// Where ranks outnumber cores a spinning thread holds up the one it waits for: it soon lets others run, and
-/// sleeps when nothing came of that.
-constexpr long long kCrowdedSpinNs = 200;
+/// Where ranks outnumber cores a thread whose patience is over lets others run, and sleeps when nothing came
+/// of that.
 constexpr long long kYieldNs = 100'000;
 
+/// Between two looks at memory. Asking a device or the kernel is pause enough, and who emulates a processor
+/// may take microseconds for this one instruction.
 void relax() noexcept {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -30,7 +31,7 @@ Waiter::Waiter(const World& world, std::span<Transport* const> transports)
     : world_(world),
       transports_(transports.begin(), transports.end()),
       check_every_(world.oversubscribed ? kCheckEveryWhenCrowded : kCheckEvery),
-      spin_ns_(world.oversubscribed ? kCrowdedSpinNs : world.settings.spin_us * 1000LL) {
+      patience_(world) {
   for (Transport* transport : transports_) pumped_.push_back(transport);
 }
 
@@ -56,33 +57,38 @@ Progress Waiter::advance(Run& run, int microseconds) noexcept {
 }
 
 bool Waiter::idle(Run& run, Progress& progress) noexcept {
-  pump();
+  const bool pumped = pump();
   if (++idle_polls_ % check_every_ != 0) {
-    relax();
+    if (!pumped) relax();
     return true;
   }
   if (world_.failure->failed()) return false;
   const auto now = Clock::now();
   if (idle_polls_ == check_every_) idle_since_ = now;
   const auto idle_ns = (now - idle_since_).count();
-  const bool yielded =
-      world_.oversubscribed && idle_ns > spin_ns_ && idle_ns < kYieldNs && yielder_.yield(now);
-  if (idle_ns > spin_ns_ && !yielded) sleep(run, progress);
+  if (patience_.ends_before(idle_ns)) {
+    const bool yielded = world_.oversubscribed && idle_ns < kYieldNs && yielder_.yield(now);
+    if (!yielded) sleep(run, progress);
+  }
   if (world_.settings.timeout_ms > 0 && idle_ns > world_.settings.timeout_ms * 1'000'000LL) report_stall(run);
   return !world_.failure->failed();
 }
 
-void Waiter::pump() noexcept {
+bool Waiter::pump() noexcept {
+  bool any = false;
   for (Transport* transport : pumped_) {
-    if (transport->needs_progress()) transport->progress();
+    if (!transport->needs_progress()) continue;
+    transport->progress();
+    any = true;
   }
+  return any;
 }
 
 void Waiter::sleep(Run& run, Progress& progress) noexcept {
   for (Transport* transport : transports_) transport->arm();
   pump();
   progress = run.poll();  // what came before the bell was armed rings nobody
-  if (progress == Progress::pending) {
+  if (progress == Progress::pending && !world_.failure->failed()) {
     if (transports_.size() == 1) {
       transports_.front()->sleep(kSleepMs);
     } else {
@@ -95,6 +101,7 @@ void Waiter::sleep(Run& run, Progress& progress) noexcept {
     }
   }
   for (Transport* transport : transports_) transport->disarm();
+  patience_.woken((Clock::now() - idle_since_).count());
 }
 
 void Waiter::report_stall(const Run& run) noexcept {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "execute/patience.hpp"
 #include "execute/run.hpp"
 #include "execute/yielder.hpp"
 #include "transport/transport.hpp"
@@ -25,7 +26,8 @@ class Waiter {
  private:
   /// Called after a poll that found nothing. false: give up, the communicator has failed.
   bool idle(Run& run, Progress& progress) noexcept;
-  void pump() noexcept;
+  /// Whether any wire asked for it.
+  bool pump() noexcept;
   void sleep(Run& run, Progress& progress) noexcept;
   void report_stall(const Run& run) noexcept;
 
@@ -33,7 +35,7 @@ class Waiter {
   std::vector<Transport*> transports_;
   std::vector<Transport*> pumped_;  // those that need progress() at times
   unsigned check_every_;
-  long long spin_ns_;
+  Patience patience_;
   Yielder yielder_;
   unsigned idle_polls_ = 0;
   Clock::time_point idle_since_{};  // of the present idle stretch, set at its first check

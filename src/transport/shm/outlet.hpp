@@ -52,6 +52,7 @@ class ShmOutlet final : public Outlet, private Waiter {
   [[nodiscard]] std::uint64_t completed_before_lent() noexcept;
   [[nodiscard]] std::uint64_t sent() const noexcept { return small_sent_ + large_sent_; }
   void publish_large(std::size_t bytes, LentPlace lent, Tag tag) noexcept;
+  void claim_next(std::size_t bytes) noexcept;
   void look_for_sleepers() noexcept;
   [[nodiscard]] bool refuse() noexcept;
   void restart() noexcept;
