@@ -85,6 +85,40 @@ TEST(Choose, cuts_finer_what_a_cores_own_cache_can_hold) {
   EXPECT_EQ(choose(situation, within).chunk_bytes, situation.largest_chunk);
 }
 
+Situation sockets_between(int ranks) {
+  Situation situation = situation_of(ranks, ranks);
+  situation.ground.shared_memory = false;
+  situation.largest_chunk = 128 << 10;
+  return situation;
+}
+
+TEST(Choose, passes_nothing_on_between_two_ranks_over_sockets) {
+  for (const double ns_per_byte : {0.16, 0.7}) {
+    Situation situation = sockets_between(2);
+    situation.ground.costs.tcp.ns_per_byte = ns_per_byte;
+    for (const std::size_t bytes : {8UL, 128UL << 10, 8UL << 20, 128UL << 20}) {
+      const Choice choice = choose(situation, {Collective::all_reduce, 0, bytes, false});
+      EXPECT_EQ(make_programs(*choice.algorithm, {2, 0, situation.ground.host_of}).front().rounds(), 1)
+          << choice.why;
+    }
+  }
+}
+
+TEST(Choose, passes_on_over_sockets_where_that_moves_fewer_bytes) {
+  const Choice choice = choose(sockets_between(8), {Collective::all_reduce, 0, 8 << 20, false});
+  EXPECT_NE(choice.algorithm->name, "one_shot");
+}
+
+TEST(Choose, cuts_finer_over_sockets_where_both_ends_send_at_once) {
+  const Situation situation = sockets_between(2);
+  const auto chunk = [&](Collective collective, std::size_t bytes) {
+    return choose(situation, {collective, 0, bytes, false}).chunk_bytes;
+  };
+  EXPECT_EQ(chunk(Collective::all_reduce, 8 << 20), 64U << 10);
+  EXPECT_EQ(chunk(Collective::all_reduce, 64 << 10), 32U << 10);
+  EXPECT_EQ(chunk(Collective::broadcast, 8 << 20), 128U << 10);
+}
+
 TEST(Choose, leaves_a_collective_free_that_lacks_the_forced_algorithm) {
   Situation situation = situation_of(4);
   situation.algorithm = "rabenseifner";  // of all_reduce only
