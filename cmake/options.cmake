@@ -21,10 +21,8 @@ if(PROJECT_IS_TOP_LEVEL) # a project that includes this one keeps its own choice
   endforeach()
 endif()
 
-# For builds that are made once: precompiled headers hide what a source forgets to include, and with gcc 12 the places of false
-# warnings in the standard library.
-option(TUTTI_PRECOMPILE "Precompile what most sources of the library include" OFF)
-option(TUTTI_PRECOMPILE_TESTS "Precompile what most tests include" OFF)
+# For builds that are made once; the others find what a source forgets to include.
+option(TUTTI_PRECOMPILE "Precompile what most sources include" OFF)
 set(TUTTI_PRECOMPILED_HEADERS <algorithm> <array> <atomic> <chrono> <cstdint> <cstring> <functional> <map> <memory> <mutex>
     <optional> <span> <string> <string_view> <thread> <utility> <vector>)
 

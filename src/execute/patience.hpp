@@ -12,7 +12,7 @@ class Patience {
  public:
   explicit Patience(const World& world) noexcept
       : least_ns_(world.oversubscribed ? kCrowdedNs : world.settings.spin_us * 1000LL),
-        most_ns_(world.oversubscribed ? kCrowdedNs : kWorthIt * least_ns_),
+        most_ns_(world.oversubscribed ? least_ns_ : kWorthIt * least_ns_),
         ns_(least_ns_) {}
 
   [[nodiscard]] bool ends_before(long long waited_ns) const noexcept { return waited_ns > ns_; }

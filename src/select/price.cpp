@@ -87,8 +87,6 @@ class Clocks {
 
   void send(std::size_t rank, const Operation& operation) {
     const double bytes = static_cast<double>(operation.blocks.size()) * block_bytes_;
-    // A message that the pass before has just made leaves with that pass, if the wire has slots.
-    const bool fused = latest_[rank] != nullptr && latest_[rank]->blocks == operation.blocks;
     bool wrote_for_host = false;  // a multicast writes once for all ranks of the host
     double host_first = 0;
     for (const Rank peer : operation.peers) {
@@ -96,7 +94,7 @@ class Clocks {
       const bool shared = local(rank, peer) && operation.peers.size() > 1;
       double first = host_first;
       if (!shared || !wrote_for_host) {
-        const double per_byte = cost.ns_per_byte * share_of_send(rank, peer, operation, fused);
+        const double per_byte = cost.ns_per_byte * share_of_send(rank, peer, operation);
         first = now_[rank] + (cost.overhead_ns + std::min(bytes, chunk_) * per_byte) * ground_.ranks_per_core;
         work(rank, cost.overhead_ns + bytes * per_byte);
         if (shared) host_first = first;
@@ -107,9 +105,12 @@ class Clocks {
   }
 
   /// Of what a byte takes to send.
-  [[nodiscard]] double share_of_send(std::size_t rank, int peer, const Operation& operation,
-                                     bool fused) const {
-    if (local(rank, peer)) return fused ? kFusedShare : 1;
+  [[nodiscard]] double share_of_send(std::size_t rank, int peer, const Operation& operation) const {
+    if (local(rank, peer)) {
+      // A message that the pass before has just made leaves with that pass, as the wire has slots.
+      const bool fused = latest_[rank] != nullptr && latest_[rank]->blocks == operation.blocks;
+      return fused ? kFusedShare : 1;
+    }
     const bool passed_on = std::any_of(operation.blocks.begin(), operation.blocks.end(), [&](Block block) {
       return came_[rank][static_cast<std::size_t>(block)];
     });
