@@ -14,7 +14,7 @@
 namespace tutti {
 namespace {
 
-constexpr int kFileVersion = 6;
+constexpr int kFileVersion = 7;
 
 /// One file a machine: a shared home directory serves many.
 std::filesystem::path cache_file(const Settings& settings) {

@@ -34,14 +34,14 @@ double best_ns(const Body& body) {
   return best;
 }
 
-struct alignas(64) Line {
+struct alignas(64) Counter {
   std::atomic<int> value{0};
 };
 
 /// One way of a cache line between two threads, by round trips.
 double line_latency_ns() {
   constexpr int kTrips = 500;
-  Line ping, pong;
+  Counter ping, pong;
   double one_way = 0;
   std::thread other([&] {
     for (int i = 1; i <= kTrips * kSamples; ++i) {
@@ -93,10 +93,17 @@ SocketPair connected_pair() {
   return pair;
 }
 
-bool move_all(int fd, std::vector<char>& bytes, bool sends) {
-  for (std::size_t moved = 0; moved < bytes.size();) {
-    const ssize_t n = sends ? ::send(fd, bytes.data() + moved, bytes.size() - moved, MSG_NOSIGNAL)
-                            : ::recv(fd, bytes.data() + moved, bytes.size() - moved, 0);
+/// Whole lines, as the tcp transport sends them: what malloc gives, 16 bytes behind a page's start, is read
+/// from a socket twenty times slower on some processors (transport/tcp/message.hpp).
+struct alignas(64) Line {
+  std::byte bytes[64];
+};
+
+bool move_all(int fd, Line* lines, std::size_t bytes, bool sends) {
+  auto* const at = reinterpret_cast<std::byte*>(lines);
+  for (std::size_t moved = 0; moved < bytes;) {
+    const ssize_t n = sends ? ::send(fd, at + moved, bytes - moved, MSG_NOSIGNAL)
+                            : ::recv(fd, at + moved, bytes - moved, 0);
     if (n <= 0) return false;
     moved += static_cast<std::size_t>(n);
   }
@@ -106,14 +113,16 @@ bool move_all(int fd, std::vector<char>& bytes, bool sends) {
 /// Half a round trip of `bytes` over loopback.
 double tcp_ns(std::size_t bytes, int trips) {
   SocketPair pair = connected_pair();
-  std::vector<char> here(bytes), there(bytes);
+  std::vector<Line> here(bytes / sizeof(Line) + 1), there(here.size());
+  const auto move = [bytes](const FileDescriptor& socket, std::vector<Line>& lines, bool sends) {
+    return move_all(socket.get(), lines.data(), bytes, sends);
+  };
   std::thread other([&] {
-    while (move_all(pair.right.get(), there, false) && move_all(pair.right.get(), there, true)) continue;
+    while (move(pair.right, there, false) && move(pair.right, there, true)) continue;
   });
   const double half = best_ns([&] {
                         for (int i = 0; i < trips; ++i) {
-                          if (move_all(pair.left.get(), here, true))
-                            (void)move_all(pair.left.get(), here, false);
+                          if (move(pair.left, here, true)) (void)move(pair.left, here, false);
                         }
                       }) /
                       (2 * trips);

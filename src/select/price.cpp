@@ -1,6 +1,7 @@
 #include "select/price.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 #include <map>
 
@@ -13,13 +14,16 @@ constexpr double kFusedShare = 0.4;
 constexpr double kUnpipelined = 1.1;
 
 /// What came over a socket and goes on over one leaves in the pauses between two reads: a byte takes so much
-/// longer than one that is there from the beginning. (Two ranks over veth, 512 KiB: ring 1.4 to 2.3 times
-/// one-shot, though both move the same bytes.)
-constexpr double kPassedOn = 1.5;
+/// longer than one that is there from the beginning. (Two ranks over veth, 128 KiB to 8 MiB: ring 1.1 to 1.3
+/// times one-shot, though both move the same bytes.)
+constexpr double kPassedOn = 1.6;
+
+/// A socket is a stream: its reader takes what has come of a message while its writer writes the rest.
+constexpr double kStreamedBytes = 16 << 10;
 
 /// A message under way.
 struct Flight {
-  double first;  // when its first chunk can be read
+  double first;  // when its first piece can be read
   double last;   // when all of it can
 };
 
@@ -77,6 +81,14 @@ class Clocks {
   }
   /// Messages come into memory that a reduction can read: no processor time goes into that.
   [[nodiscard]] bool lies_there(std::size_t a, int b) const { return ground_.rdma || local(a, b); }
+  /// So much of a message can be read before the rest is there.
+  [[nodiscard]] double piece(double bytes, bool streams) const {
+    return std::min(bytes, streams ? std::min(chunk_, kStreamedBytes) : chunk_);
+  }
+  /// Of all the chunks that a message is cut into.
+  [[nodiscard]] double overhead(const WireCost& wire, double bytes) const {
+    return wire.overhead_ns * std::max(1.0, std::ceil(bytes / chunk_));
+  }
   [[nodiscard]] double latency(const WireCost& wire) const {
     return wire.latency_ns + (ground_.ranks_per_core > 1 ? ground_.costs.wake_ns : 0);
   }
@@ -95,8 +107,9 @@ class Clocks {
       double first = host_first;
       if (!shared || !wrote_for_host) {
         const double per_byte = cost.ns_per_byte * share_of_send(rank, peer, operation);
-        first = now_[rank] + (cost.overhead_ns + std::min(bytes, chunk_) * per_byte) * ground_.ranks_per_core;
-        work(rank, cost.overhead_ns + bytes * per_byte);
+        const double brief = piece(bytes, !lies_there(rank, peer)) * per_byte;
+        first = now_[rank] + (cost.overhead_ns + brief) * ground_.ranks_per_core;
+        work(rank, overhead(cost, bytes) + bytes * per_byte);
         if (shared) host_first = first;
         wrote_for_host = wrote_for_host || shared;
       }
@@ -122,6 +135,7 @@ class Clocks {
     const bool reduces = operation.action == Action::reduce;
     double last = 0;
     double ns = 0;
+    bool streams = false;
     for (const Rank peer : operation.peers) {
       auto& queue = flights_[{peer, static_cast<int>(rank)}];
       if (queue.empty()) continue;  // not of this round order: the verifier's business
@@ -130,15 +144,16 @@ class Clocks {
       const WireCost& cost = wire(rank, peer);
       now_[rank] = std::max(now_[rank], flight.first);
       last = std::max(last, flight.last);
+      streams = streams || !lies_there(rank, peer);
       const double per_byte =
           reduces ? ground_.costs.reduce_ns_per_byte + (lies_there(rank, peer) ? 0 : cost.ns_per_byte)
                   : cost.ns_per_byte;
-      ns += cost.overhead_ns + bytes * per_byte;
+      ns += overhead(cost, bytes) + bytes * per_byte;
     }
     work(rank, ns);
     latest_[rank] = &operation;
     for (const Block block : operation.blocks) came_[rank][static_cast<std::size_t>(block)] = true;
-    const double tail = std::min(bytes, chunk_) / std::max(bytes, 1.0) * ns * ground_.ranks_per_core;
+    const double tail = piece(bytes, streams) / std::max(bytes, 1.0) * ns * ground_.ranks_per_core;
     now_[rank] = std::max(now_[rank], last + tail);
   }
 

@@ -93,7 +93,7 @@ Situation sockets_between(int ranks) {
 }
 
 TEST(Choose, passes_nothing_on_between_two_ranks_over_sockets) {
-  for (const double ns_per_byte : {0.16, 0.7}) {
+  for (const double ns_per_byte : {0.1, 0.16, 0.7}) {
     Situation situation = sockets_between(2);
     situation.ground.costs.tcp.ns_per_byte = ns_per_byte;
     for (const std::size_t bytes : {8UL, 128UL << 10, 8UL << 20, 128UL << 20}) {
@@ -101,6 +101,17 @@ TEST(Choose, passes_nothing_on_between_two_ranks_over_sockets) {
       EXPECT_EQ(make_programs(*choice.algorithm, {2, 0, situation.ground.host_of}).front().rounds(), 1)
           << choice.why;
     }
+  }
+}
+
+// A socket's reader takes what has come while the rest is written: two halves would only be two calls.
+TEST(Choose, sends_a_short_broadcast_over_a_socket_as_one_message) {
+  const Situation situation = sockets_between(2);
+  for (const std::size_t bytes : {8UL, 16UL << 10, 32UL << 10, 64UL << 10}) {
+    const Choice choice = choose(situation, {Collective::broadcast, 0, bytes, false});
+    EXPECT_EQ(make_programs(*choice.algorithm, {2, 0, situation.ground.host_of}).front().operations().size(),
+              1U)
+        << choice.why;
   }
 }
 

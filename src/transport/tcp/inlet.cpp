@@ -17,10 +17,10 @@ bool ReadAhead::prepare(std::size_t bytes) noexcept {
   std::byte* const memory = memory_.get();
   if (memory == nullptr) return false;
   const bool misplaced = begin_ % kAlignment != 0 || begin_ + bytes > kCapacity;
-  if (size() > 0 && misplaced) std::memmove(memory + kStart, memory + begin_, size());
+  if (size() > 0 && misplaced) std::memmove(memory, memory + begin_, size());
   if (size() == 0 || misplaced) {
-    end_ = kStart + size();
-    begin_ = kStart;
+    end_ = size();
+    begin_ = 0;
   }
   return true;
 }

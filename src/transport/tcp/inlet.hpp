@@ -30,12 +30,10 @@ class ReadAhead {
 
  private:
   static constexpr std::size_t kAhead = 4096;
-  static constexpr std::size_t kStart =
-      48;  // the payload behind a header that lies here is aligned to a cache line
-  static constexpr std::size_t kCapacity = kStart + sizeof(Header) + kSlotBytes + kAhead;
+  static constexpr std::size_t kCapacity = sizeof(Header) + kSlotBytes + kAhead;
 
   LazyMemory memory_{kCapacity};
-  std::size_t begin_ = kStart, end_ = kStart;
+  std::size_t begin_ = 0, end_ = 0;
 };
 
 class TcpInlet final : public Inlet, private Active {

@@ -67,7 +67,7 @@ bool TcpOutlet::send(const std::byte* data, std::size_t bytes, Tag tag) noexcept
 
 void TcpOutlet::enqueue(const std::byte* data, std::size_t bytes, Tag tag, bool in_slot) noexcept {
   Message& added = message(sent_);
-  added = {{bytes, tag, static_cast<std::uint32_t>(sent_)}, data, 0, in_slot};
+  added = {{bytes, tag, static_cast<std::uint32_t>(sent_), {}}, data, 0, in_slot};
   Stream& stream = streams_[rule_.next(bytes)];
   const bool first = stream.idle();
   stream.queue[stream.queued++ % kQueued] = sent_++;

@@ -20,7 +20,7 @@ struct Twin {
 };
 
 /// No message is so long.
-inline constexpr Header kTurnMark{~std::uint64_t{0}, 0, 0};
+inline constexpr Header kTurnMark{~std::uint64_t{0}, 0, 0, {}};
 
 [[nodiscard]] inline bool is_turn_mark(const Header& header) noexcept {
   return header.bytes == kTurnMark.bytes;
