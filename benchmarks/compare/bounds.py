@@ -9,7 +9,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from figures import says_something
-from network import best_rates
 
 ROUND_TRIPS = 32  # of bounds.cpp's kinds that go there and back
 
@@ -32,14 +31,16 @@ def moved(collective: str, ranks: int) -> tuple[float, float]:
 
 
 class Bounds:
-    def __init__(self, data: dict):
+    def __init__(self, data: dict, usual: bool = False):
+        """usual: what the machine did in the median round, to hold medians against; else the best, which is the bound."""
         times = defaultdict(list)
         for run in data["bounds"]:
             for row in run["rows"]:
                 if says_something(row):
                     times[run["kind"], run["cores"], row["place"], row["size"]].append(row["time_us_median"])
-        self._times = {key: min(runs) for key, runs in times.items()}  # a bound is what was once reached
-        self._rates = best_rates(data["iperf3"])
+        least, most = (statistics.median, statistics.median) if usual else (min, max)
+        self._times = {key: least(runs) for key, runs in times.items()}
+        self._rates = {kind: most([run[kind] for run in data["iperf3"]]) for kind in ("one_way", "both_ways") if data["iperf3"]}
         self._settings = {setting["name"]: setting for setting in data["settings"]}
 
     def of(self, setting: str, collective: str, size: int, place: str) -> Bound | None:
@@ -104,10 +105,10 @@ class Bounds:
         return max(rates, default=None)
 
     def tcp_rate(self, place: str, both_ways: bool) -> float | None:
-        """Each way: the best that our own exchange reached in that place, or iperf3, of whose place nothing is known."""
+        """Each way: what our own exchange reached in that place, or iperf3, of whose place nothing is known, if it was faster."""
         kinds = ("tcp",) if both_ways else ("tcp", "tcp_one_way")
         rates = [size / time for (kind, _, where, size), time in self._times.items() if kind in kinds and where == place]
-        if self._rates and place != "far":
+        if rates and self._rates and place != "far":
             rates.append(self._rates["both_ways"] / 2 / 1e6)
             if not both_ways:
                 rates.append(self._rates["one_way"] / 1e6)

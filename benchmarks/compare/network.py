@@ -139,7 +139,3 @@ class TwoHosts:
             if states == ["UP", "UP"]:
                 return
             time.sleep(0.05)
-
-
-def best_rates(runs: list[dict[str, float]]) -> dict[str, float]:
-    return {key: max(run[key] for run in runs) for key in runs[0]} if runs else {}

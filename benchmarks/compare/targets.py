@@ -109,7 +109,7 @@ def of_scale(scale: dict) -> list[Verdict]:
 
 
 def verdicts(data: dict) -> list[Verdict]:
-    bounds, every = Bounds(data), lines(data)
+    bounds, every = Bounds(data, usual=True), lines(data)
     made = []
     for setting in data["settings"]:
         of_setting = [line for line in every if line.setting == setting["name"]]

@@ -69,6 +69,7 @@ class TheBounds(unittest.TestCase):
         {"kind": "copy", "cores": 2, "rows": [row(1 << 10, 1), row(1 << 20, 1000)]},
         {"kind": "stream", "cores": 2, "rows": [row(1 << 20, 500)]},
         {"kind": "hand_over", "cores": 2, "rows": [row(1 << 20, 100)]},
+        {"kind": "tcp", "cores": 2, "rows": [row(1 << 20, (1 << 20) / 2000)]},
         {"kind": "tcp_one_way", "cores": 2, "rows": [row(1 << 20, (1 << 20) / 5000)]},
         {"kind": "tcp_ping", "cores": 2, "rows": [row(8, 256)]}],
         iperf3=[{"one_way": 4e9, "both_ways": 6e9}]))
@@ -87,9 +88,17 @@ class TheBounds(unittest.TestCase):
         self.assertIsNone(self.bounds.of("shm2", "all_reduce", 8, "far"))
 
     def test_tcp_takes_its_latency_or_its_bandwidth(self):
-        self.assertAlmostEqual(self.bounds.of("tcp2", "all_reduce", 8, "any").time_us, 4)
-        self.assertAlmostEqual(self.bounds.of("tcp2", "all_reduce", 3 << 20, "any").time_us, (3 << 20) / 3000)
+        self.assertAlmostEqual(self.bounds.of("tcp2", "all_reduce", 8, "l3").time_us, 4)
+        self.assertAlmostEqual(self.bounds.of("tcp2", "all_reduce", 3 << 20, "l3").time_us, (3 << 20) / 3000)
         self.assertAlmostEqual(self.bounds.of("tcp2", "broadcast", 5 << 20, "l3").time_us, (5 << 20) / 5000)
+
+    def test_of_a_place_without_its_own_exchange_tcps_rate_is_unknown(self):
+        self.assertIsNone(self.bounds.of("tcp2", "all_reduce", 3 << 20, "smt"))
+
+    def test_a_bound_is_the_best_round_and_a_usual_one_the_median(self):
+        data = made_up([], bounds=[{"kind": "line", "cores": 2, "rows": [row(8, us)]} for us in (6.4, 64, 128)])
+        self.assertAlmostEqual(Bounds(data).line_us("l3"), 0.1)
+        self.assertAlmostEqual(Bounds(data, usual=True).line_us("l3"), 1)
 
     def test_sizes_between_lie_on_the_power_law(self):
         self.assertAlmostEqual(self.bounds.interpolated("copy", 2, "l3", 1 << 15), 1000 ** 0.5, places=3)
