@@ -226,6 +226,12 @@ class Transport {
   /// They stay mapped until they are taken back; nothing may be on its way then. Throws what the device says.
   virtual void add_memory(std::byte* data, std::size_t bytes) { (void)data, (void)bytes; }
   virtual void remove_memory(std::byte* data, std::size_t bytes) noexcept { (void)data, (void)bytes; }
+  /// The same of a GPU's memory, for wires whose devices reach it: by a dma-buf, in which it lies from
+  /// `offset` on and which may be closed afterwards, or, with -1, by its address. A message counts as placed
+  /// there when the GPU would read it. Others do nothing.
+  virtual void add_gpu_memory(std::byte* data, std::size_t bytes, int dma_buf, std::uint64_t offset) {
+    (void)data, (void)bytes, (void)dma_buf, (void)offset;
+  }
   /// Its endpoints copy in general, but move messages of added memory from where they lie and to where they
   /// go: Outlet::takes() and Inlet::places_at() say of which. What goes through lease() and borrow() is
   /// copied even so.

@@ -227,7 +227,8 @@ ibv_wc_status Fabric::status_of(SoftPair& pair, const Request& request, std::siz
   if (bytes > 0 && request.inlined.empty() && !readable(request.piece)) return IBV_WC_LOC_PROT_ERR;
   if (bytes == 0) return IBV_WC_SUCCESS;
   const auto known = keys.find(request.wr.wr.rdma.rkey);
-  const bool allowed = known != keys.end() && (known->second.second & IBV_ACCESS_REMOTE_WRITE) != 0 &&
+  const int access = request.wr.opcode == IBV_WR_RDMA_READ ? IBV_ACCESS_REMOTE_READ : IBV_ACCESS_REMOTE_WRITE;
+  const bool allowed = known != keys.end() && (known->second.second & access) != 0 &&
                        inside(*known->second.first, request.wr.wr.rdma.remote_addr, bytes);
   return allowed ? IBV_WC_SUCCESS : IBV_WC_REM_ACCESS_ERR;
 }
@@ -266,9 +267,14 @@ bool Fabric::deliver(std::uint32_t target, const Request& request) {
   const std::size_t bytes = request.wr.num_sge == 0 ? 0 : request.piece.length;
   if (tells && found->second->receives.empty()) return false;
   if (bytes > 0 && !keys.contains(request.wr.wr.rdma.rkey)) return false;
-  const void* const from =
+  const void* from =
       request.inlined.empty() ? reinterpret_cast<const void*>(request.piece.addr) : request.inlined.data();
-  if (bytes > 0) std::memcpy(reinterpret_cast<void*>(request.wr.wr.rdma.remote_addr), from, bytes);
+  auto* to = reinterpret_cast<void*>(request.wr.wr.rdma.remote_addr);
+  if (request.wr.opcode == IBV_WR_RDMA_READ) {
+    from = to;
+    to = reinterpret_cast<void*>(request.piece.addr);
+  }
+  if (bytes > 0) std::memcpy(to, from, bytes);
   if (tells) arrive(*found->second, request, bytes);
   return true;
 }
@@ -279,7 +285,7 @@ void Fabric::finish(SoftPair& pair, const Request& request, ibv_wc_status status
     ibv_wc completion{};
     completion.wr_id = request.wr.wr_id;
     completion.status = status;
-    completion.opcode = IBV_WC_RDMA_WRITE;
+    completion.opcode = request.wr.opcode == IBV_WR_RDMA_READ ? IBV_WC_RDMA_READ : IBV_WC_RDMA_WRITE;
     completion.vendor_err = status == IBV_WC_SUCCESS ? 0 : 0x81;
     completion.qp_num = pair.qp_num;
     complete(pair.send_cq, completion);

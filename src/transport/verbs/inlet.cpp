@@ -90,7 +90,7 @@ bool VerbsInlet::pump() noexcept {
   place_expected();
   advertise();
   look_for_peer();
-  return !link_.broken() && (gone() || owed_ || needs_rescue() || advertised_ != expected_);
+  return !link_.broken() && (gone() || owed_ || needs_rescue() || flushing_ || advertised_ != expected_);
 }
 
 std::optional<std::string> VerbsInlet::due() const noexcept {

@@ -35,7 +35,8 @@ class VerbsInlet final : public Inlet, private End {
     Tag tag = 0;
     std::size_t moved = 0;
     bool advertised = false;
-    Stripes stripes = 0;  // that have come
+    Stripes stripes = 0;                 // that have come
+    std::optional<std::uint32_t> flush;  // of a GPU's memory, behind them
   };
 
   [[nodiscard]] bool pump() noexcept override;
@@ -57,6 +58,8 @@ class VerbsInlet final : public Inlet, private End {
   void place_expected() noexcept;
   [[nodiscard]] bool place_parcel(Expected& front) noexcept;
   [[nodiscard]] bool stripes_are_here(const Expected& front) const noexcept;
+  [[nodiscard]] bool is_visible(const Registration& memory, Expected& front) noexcept;
+  [[nodiscard]] const Registration* gpu_memory(const Expected& message) const noexcept;
   void advertise() noexcept;
   [[nodiscard]] bool wants_advert(const Expected& message) const noexcept;
   [[nodiscard]] bool send_advert(std::uint64_t index) noexcept;
@@ -83,6 +86,7 @@ class VerbsInlet final : public Inlet, private End {
 
   std::array<Expected, kQueued> expected_ring_;
   std::uint64_t expected_ = 0, advertised_ = 0, placed_ = 0;
+  bool flushing_ = false;  // the next one to be placed
 };
 
 }  // namespace tutti::verbs

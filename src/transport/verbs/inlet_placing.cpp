@@ -15,14 +15,15 @@ constexpr std::size_t kAdvertised = 8 << 10;
 }  // namespace
 
 bool VerbsInlet::places_at(const std::byte* target, std::size_t bytes) const noexcept {
-  return station_->takes_added() && bytes > kAdvertised &&
-         station_->registrations().find(target, bytes) != nullptr;
+  if (!station_->takes_added()) return false;
+  const Registration* const memory = station_->registrations().find(target, bytes);
+  return memory != nullptr && (bytes > kAdvertised || memory->is_of_gpu());
 }
 
 bool VerbsInlet::expect(std::byte* target, std::size_t bytes, Tag tag) noexcept {
   TUTTI_ASSERT(!asked_, bytes, tag);
   if (link_.broken() || expected_ - placed_ == kQueued) return false;
-  expected(expected_++) = {target, bytes, tag, 0, false, 0};
+  expected(expected_++) = {target, bytes, tag, 0, false, 0, {}};
   place_expected();
   advertise();
   if (advertised_ != expected_ || gone()) station_->start(*this);
@@ -52,6 +53,10 @@ bool VerbsInlet::place_parcel(Expected& front) noexcept {
     mismatch(front.bytes, front.tag);
     return false;
   }
+  if (const Registration* const memory = gpu_memory(front)) {
+    if (kind != Word::placed) return link_.out_of_reach(front.bytes), false;
+    if (!is_visible(*memory, front)) return false;
+  }
   if (payload > 0)
     std::memcpy(front.target + front.moved, ring_.data() + place.offset + payload_offset(payload), payload);
   front.moved = kind == Word::placed ? front.bytes : front.moved + payload;
@@ -64,6 +69,21 @@ bool VerbsInlet::stripes_are_here(const Expected& front) const noexcept {
   Stripes stripes = 0;
   std::memcpy(&stripes, ring_.data() + walk_.next(0).offset + kHeaderOffset - sizeof stripes, sizeof stripes);
   return front.stripes >= stripes;
+}
+
+/// What a device has written to a GPU's memory is there behind a flush, which begins now.
+bool VerbsInlet::is_visible(const Registration& memory, Expected& front) noexcept {
+  if (!front.flush) front.flush = station_->flushes().begin(memory, front.target);
+  flushing_ = !front.flush || !station_->flushes().over(*front.flush);
+  if (flushing_) station_->start(*this);
+  return !flushing_;
+}
+
+/// nullptr: it goes to the host's.
+const Registration* VerbsInlet::gpu_memory(const Expected& message) const noexcept {
+  if (!station_->flushes().needed()) return nullptr;
+  const Registration* const memory = station_->registrations().find(message.target, message.bytes);
+  return memory != nullptr && memory->is_of_gpu() ? memory : nullptr;
 }
 
 bool VerbsInlet::wants_advert(const Expected& message) const noexcept {

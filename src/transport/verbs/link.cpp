@@ -57,6 +57,14 @@ void Link::acknowledged_but_lost(const QueuePair& pair) noexcept {
            text(), pair.rail().name(), pair.address().number));
 }
 
+void Link::out_of_reach(std::size_t bytes) noexcept {
+  fail(Code::invalid_usage, -1,
+       fmt::format("{}: a message of {} bytes for the memory of a GPU came through host memory: what is sent "
+                   "there must "
+                   "be of registered memory too, and announced first",
+                   text(), bytes));
+}
+
 void Link::out_of_order(std::uint32_t immediate) noexcept {
   fail(Code::internal_error, peer_,
        fmt::format("{}: the word {:#010x} came out of order; this is a fault of tutti or of a device", text(),

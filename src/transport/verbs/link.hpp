@@ -39,6 +39,8 @@ class Link {
   void acknowledged_but_lost(const QueuePair& pair) noexcept;
   /// A parcel, or a part of a message, that is not the next.
   void out_of_order(std::uint32_t immediate) noexcept;
+  /// A message for a GPU's memory came where the processor would have to copy it.
+  void out_of_reach(std::size_t bytes) noexcept;
   void set_up_failed(const std::string& why) noexcept;
   /// The peer has gone while something was due.
   void lost(const std::string& due) noexcept;

@@ -47,13 +47,13 @@ const std::string* PinnedMemory::refusal(const Device& device) const noexcept {
 }
 
 Registration::Registration(std::span<const std::shared_ptr<Device>> devices, const Range& range, Use use)
-    : begin_(range.data), end_(range.data + range.bytes) {
+    : begin_(range.data), end_(range.data + range.bytes), kind_(range.kind) {
   for (const auto& device : devices) parts_.push_back({device, register_memory(*device, range, use)});
 }
 
 Registration::Registration(std::span<const std::shared_ptr<Device>> devices, const Range& range, Use use,
                            std::vector<Refusal>& refused)
-    : begin_(range.data), end_(range.data + range.bytes) {
+    : begin_(range.data), end_(range.data + range.bytes), kind_(range.kind) {
   for (const auto& device : devices) try {
       parts_.push_back({device, register_memory(*device, range, use)});
     } catch (const Error& error) {

@@ -29,6 +29,9 @@ class Registration {
   [[nodiscard]] bool covers(const std::byte* data, std::size_t bytes) const noexcept {
     return data >= begin_ && data + bytes <= end_;
   }
+  /// Of a GPU: what devices write there is visible behind a flush (flush.hpp), and the processor cannot write
+  /// there.
+  [[nodiscard]] bool is_of_gpu() const noexcept { return kind_ != MemoryKind::host; }
   /// nullptr: not registered with that device.
   [[nodiscard]] const ibv_mr* region(const Device& device) const noexcept;
 
@@ -39,6 +42,7 @@ class Registration {
   };
   const std::byte* begin_;
   const std::byte* end_;
+  MemoryKind kind_;
   std::vector<Part> parts_;
 };
 

@@ -105,7 +105,7 @@ void QueuePair::create(const Settings& settings) {
   attributes.qp_state = IBV_QPS_INIT;
   attributes.pkey_index = static_cast<std::uint16_t>(settings.verbs_pkey_index);
   attributes.port_num = rail_.port;
-  attributes.qp_access_flags = IBV_ACCESS_REMOTE_WRITE;
+  attributes.qp_access_flags = IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ;  // if the memory allows it
   check(table.modify_qp(pair_.get(), &attributes,
                         IBV_QP_STATE | IBV_QP_PKEY_INDEX | IBV_QP_PORT | IBV_QP_ACCESS_FLAGS),
         "ibv_modify_qp to INIT on " + rail_.name());
@@ -187,6 +187,14 @@ void QueuePair::write(const Local& from, const Remote& to) noexcept {
 
 void QueuePair::write_and_tell(const Local& from, const Remote& to, std::uint32_t immediate) noexcept {
   add({from, to, immediate, true});
+}
+
+void QueuePair::read(const Local& into, const Remote& from) noexcept {
+  add({into, from, 0, false});
+  ibv_send_wr& request = requests_[collected_ - 1];
+  request.opcode = IBV_WR_RDMA_READ;
+  request.send_flags = 0;
+  signal();
 }
 
 void QueuePair::repeat(const Written& request) noexcept {

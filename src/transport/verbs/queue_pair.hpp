@@ -1,5 +1,5 @@
-// One reliable-connected queue pair: made, connected, and written through. It only ever writes (RDMA write,
-// with or without immediate); its receives hold no memory and count the peer's immediates.
+// One reliable-connected queue pair: made, connected, and written through. Between ranks it only ever writes
+// (RDMA write, with or without immediate); its receives hold no memory and count the peer's immediates.
 #pragma once
 
 #include <cstdint>
@@ -82,6 +82,9 @@ class QueuePair {
   void write(const Local& from, const Remote& to) noexcept;
   /// Writes and gives the peer a completion with the number, which ends its sleep.
   void write_and_tell(const Local& from, const Remote& to, std::uint32_t immediate) noexcept;
+  /// Reads `into` here from the peer's memory, and gives a completion here. Its room must be there. Not to be
+  /// repeated elsewhere: for queue pairs that do not fail over.
+  void read(const Local& into, const Remote& from) noexcept;
   /// The last collected request gives a completion here. (Every so many do of themselves.)
   void signal() noexcept;
   void repeat(const Written& request) noexcept;

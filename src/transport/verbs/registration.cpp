@@ -8,8 +8,10 @@
 namespace tutti::verbs {
 namespace {
 
-int access_for(Use use) noexcept {
-  return use == Use::source ? IBV_ACCESS_LOCAL_WRITE : IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE;
+int access_for(Use use, MemoryKind kind) noexcept {
+  if (use == Use::source) return IBV_ACCESS_LOCAL_WRITE;
+  const int flushes = kind == MemoryKind::host ? 0 : IBV_ACCESS_REMOTE_READ;  // flush.hpp
+  return IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | flushes;
 }
 
 bool is_read_after_completions(Use use) noexcept {
@@ -47,7 +49,7 @@ Region register_memory(Device& device, const Range& range, Use use) {
   if (range.kind == MemoryKind::dma_buf && device.table().reg_dmabuf_mr == nullptr)
     fail(Code::system_error,
          "libibverbs has no ibv_reg_dmabuf_mr: memory of a GPU by its dma-buf takes rdma-core 34 or later");
-  const int access = access_for(use);
+  const int access = access_for(use, range.kind);
   if (!is_read_after_completions(use) || device.relaxing() == Relaxing::never)
     return owned(device.table(), attempt(device, range, access), describe(device, range, access));
 

@@ -10,6 +10,7 @@
 
 #include "transport/transport.hpp"
 #include "transport/verbs/device.hpp"
+#include "transport/verbs/flush.hpp"
 #include "transport/verbs/memory.hpp"
 #include "transport/verbs/watcher.hpp"
 
@@ -53,6 +54,7 @@ class Station {
   [[nodiscard]] bool takes_added() const noexcept { return world_.settings.verbs_zero_copy; }
   [[nodiscard]] Registrations& registrations() noexcept { return registrations_; }
   [[nodiscard]] std::list<ExposedMemory>& exposed() noexcept { return exposed_; }
+  [[nodiscard]] Flushes& flushes() noexcept { return flushes_; }
   [[nodiscard]] Watcher& watcher() noexcept { return watcher_; }
 
   /// Endpoints as long as they live.
@@ -98,6 +100,7 @@ class Station {
   std::vector<std::shared_ptr<Device>> devices_;
   Registrations registrations_;
   std::list<ExposedMemory> exposed_;
+  Flushes flushes_;
   Watcher watcher_;
   std::vector<std::unique_ptr<Channel>> channels_;
   std::vector<std::unique_ptr<Events>> events_;

@@ -53,6 +53,12 @@ class VerbsTransport final : public Transport {
     if (!takes_added() && !exposes_) return;  // nobody would look for it
     station_->registrations().add(station_->devices(), {data, bytes});
   }
+  void add_gpu_memory(std::byte* data, std::size_t bytes, int dma_buf, std::uint64_t offset) override {
+    if (!takes_added()) return;
+    station_->flushes().prepare(station_->rails(), world_.settings, *world_.failure);
+    const MemoryKind kind = dma_buf < 0 ? MemoryKind::device : MemoryKind::dma_buf;
+    station_->registrations().add(station_->devices(), {data, bytes, kind, dma_buf, offset});
+  }
   void remove_memory(std::byte* data, std::size_t bytes) noexcept override {
     station_->registrations().remove(data, bytes);
   }
