@@ -12,7 +12,7 @@ namespace tutti {
 struct WireCost {
   double latency_ns;   // from the sender's last instruction until the receiver sees the message
   double overhead_ns;  // processor time of either end for a message, whatever its length
-  double ns_per_byte;  // processor time of the sender (and of a plain receive) for a byte
+  double ns_per_byte;  // processor time for a byte: the sender's, and a reader's that has to fetch it
 };
 
 struct Costs {

@@ -145,9 +145,9 @@ class Clocks {
       now_[rank] = std::max(now_[rank], flight.first);
       last = std::max(last, flight.last);
       streams = streams || !lies_there(rank, peer);
-      const double per_byte =
-          reduces ? ground_.costs.reduce_ns_per_byte + (lies_there(rank, peer) ? 0 : cost.ns_per_byte)
-                  : cost.ns_per_byte;
+      const bool lies = lies_there(rank, peer);
+      const double copy = lies ? ground_.costs.shared_memory.ns_per_byte : cost.ns_per_byte;
+      const double per_byte = reduces ? ground_.costs.reduce_ns_per_byte + (lies ? 0 : copy) : copy;
       ns += overhead(cost, bytes) + bytes * per_byte;
     }
     work(rank, ns);

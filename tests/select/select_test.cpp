@@ -115,6 +115,15 @@ TEST(Choose, sends_a_short_broadcast_over_a_socket_as_one_message) {
   }
 }
 
+// What the device has written lies in memory: to copy half of it costs no more than to reduce twice as much.
+TEST(Choose, halves_the_reductions_of_two_ranks_over_software_rdma) {
+  Situation situation = sockets_between(2);
+  situation.ground.rdma = true;
+  situation.ground.costs.rdma = rdma_cost(situation.ground.costs, 0, true);
+  for (const std::size_t bytes : {512UL << 10, 8UL << 20})
+    EXPECT_EQ(choose(situation, {Collective::all_reduce, 0, bytes, false}).algorithm->name, "ring");
+}
+
 TEST(Choose, passes_on_over_sockets_where_that_moves_fewer_bytes) {
   const Choice choice = choose(sockets_between(8), {Collective::all_reduce, 0, 8 << 20, false});
   EXPECT_NE(choice.algorithm->name, "one_shot");

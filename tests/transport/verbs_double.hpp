@@ -1,9 +1,9 @@
 // A double of libibverbs: RDMA devices made of software, behind the transport's table of functions.
 //
-// Its queue pairs are reliable-connected, write and read: between all contexts of this process, with the checks
-// that a device makes (keys, bounds, states, receives). A test can make any request fail, and rails die;
-// verbs_faults.hpp makes calls fail. It counts what lives, so that a test sees what leaks. One fabric for the
-// process; any thread.
+// Its queue pairs are reliable-connected, write and read: between all contexts of this process, with the
+// checks that a device makes (keys, bounds, states, receives). A test can make any request fail, and rails
+// die; verbs_faults.hpp makes calls fail. It counts what lives, so that a test sees what leaks. One fabric
+// for the process; any thread.
 #pragma once
 
 #include <cstddef>
