@@ -64,7 +64,7 @@ def full() -> Plan:
              "tcp2": [8, 32 * KIB, 512 * KIB, 8 * MIB]}),
         rounds=7, seconds=0.12, limit_s=20, own_limit_s=60, budget_s=38 * 60,
         bound_sizes=[2 * KIB, 32 * KIB, 128 * KIB, 512 * KIB, 2 * MIB, 8 * MIB, 32 * MIB, 128 * MIB, 256 * MIB],
-        bound_rounds=3, alloc_sizes=[64 * MIB, 128 * MIB, 256 * MIB], gloo=True)
+        bound_rounds=5, alloc_sizes=[64 * MIB, 128 * MIB, 256 * MIB], gloo=True)
 
 
 def quick() -> Plan:

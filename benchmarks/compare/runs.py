@@ -199,7 +199,7 @@ class Session:
         for kind in HAND_OVER_KINDS:
             self._bound(kind, 2, in_cache, longer=3)
         if self._hosts:
-            self._bound("tcp_ping", 2, [8], tcp=True, longer=3)
+            self._bound("tcp_ping", 2, [8], tcp=True, longer=10)
             for kind in ("tcp", "tcp_one_way"):
                 self._bound(kind, 2, sizes, tcp=True, longer=3)
             say("iperf3")
