@@ -99,8 +99,8 @@ struct alignas(64) Line {
   std::byte bytes[64];
 };
 
-bool move_all(int fd, Line* lines, std::size_t bytes, bool sends) {
-  auto* const at = reinterpret_cast<std::byte*>(lines);
+bool move_all(int fd, std::vector<Line>& lines, std::size_t bytes, bool sends) {
+  auto* const at = reinterpret_cast<std::byte*>(lines.data());
   for (std::size_t moved = 0; moved < bytes;) {
     const ssize_t n = sends ? ::send(fd, at + moved, bytes - moved, MSG_NOSIGNAL)
                             : ::recv(fd, at + moved, bytes - moved, 0);
@@ -114,15 +114,14 @@ bool move_all(int fd, Line* lines, std::size_t bytes, bool sends) {
 double tcp_ns(std::size_t bytes, int trips) {
   SocketPair pair = connected_pair();
   std::vector<Line> here(bytes / sizeof(Line) + 1), there(here.size());
-  const auto move = [bytes](const FileDescriptor& socket, std::vector<Line>& lines, bool sends) {
-    return move_all(socket.get(), lines.data(), bytes, sends);
-  };
   std::thread other([&] {
-    while (move(pair.right, there, false) && move(pair.right, there, true)) continue;
+    while (move_all(pair.right.get(), there, bytes, false) && move_all(pair.right.get(), there, bytes, true))
+      continue;
   });
   const double half = best_ns([&] {
                         for (int i = 0; i < trips; ++i) {
-                          if (move(pair.left, here, true)) (void)move(pair.left, here, false);
+                          if (move_all(pair.left.get(), here, bytes, true))
+                            (void)move_all(pair.left.get(), here, bytes, false);
                         }
                       }) /
                       (2 * trips);

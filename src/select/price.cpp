@@ -144,8 +144,8 @@ class Clocks {
       const WireCost& cost = wire(rank, peer);
       now_[rank] = std::max(now_[rank], flight.first);
       last = std::max(last, flight.last);
-      streams = streams || !lies_there(rank, peer);
       const bool lies = lies_there(rank, peer);
+      streams = streams || !lies;
       const double copy = lies ? ground_.costs.shared_memory.ns_per_byte : cost.ns_per_byte;
       const double per_byte = reduces ? ground_.costs.reduce_ns_per_byte + (lies ? 0 : copy) : copy;
       ns += overhead(cost, bytes) + bytes * per_byte;

@@ -18,14 +18,15 @@ P2P_SIZES = (64 << 10, 256 << 10, 1 << 20, 4 << 20)
 REDUCED_SIZES = (8, 2048, 32 << 10, 512 << 10, 8 << 20)
 
 
-# ---- Inside: each function gives {figure: value}, or nothing where the program failed.
+# ---- Inside: each function gives {figure: value}, or nothing where the program failed. run() gives what a program printed, "" for one
+# that was cut off, None for one that failed.
 
 def run(words, **environment):
     try:
         done = subprocess.run(words, env={**os.environ, **environment}, capture_output=True, text=True, timeout=LIMIT_S)
     except subprocess.TimeoutExpired:
-        print(f"left out: {shlex.join(words)} did not end within {LIMIT_S} s", file=sys.stderr)
-        return None
+        print(f"cut off: {shlex.join(words)} did not end within {LIMIT_S} s", file=sys.stderr)
+        return ""
     if done.returncode != 0:
         print(f"left out: {shlex.join(words)}: {done.returncode}\n{done.stderr[-2000:]}", file=sys.stderr)
         return None
@@ -84,8 +85,10 @@ def all_reduce(start):
         options = ["--shared", str(shared), "--json", str(rows), "--collective", "all_reduce", "--places", "0", "--seconds", "0.3", "--slices", "2",
                    "--min-samples", "2", "--sizes", ",".join(map(str, REDUCED_SIZES))]
         words, environment = start(options)
-        run(words, **environment)
-        measured = json.loads(rows.read_text()) if rows.exists() else []  # who did not end has left what it had
+        if run(words, **environment) is None or not rows.exists():
+            return {}
+        # Who was cut off has left what it had until then.
+        measured = [row for row in json.loads(rows.read_text()) if row["wrong"] == 0]
         return {("all_reduce", row["size"]): row["time_us_median"] for row in measured}
 
 

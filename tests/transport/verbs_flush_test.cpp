@@ -94,8 +94,8 @@ TEST_F(VerbsFlush, is_a_read_by_every_device_behind_each_message_to_a_gpu) {
 TEST_F(VerbsFlush, is_not_made_for_the_hosts_memory) {
   Pair pair({.zero_copy = true}, functions());
   const auto message = conformance::pattern(300'000, 1);
-  std::vector<std::byte>&source = pair.take_memory(message.size()),
-  &target = pair.take_memory(message.size());
+  std::vector<std::byte>& source = pair.take_memory(message.size());
+  std::vector<std::byte>& target = pair.take_memory(message.size());
   source = message;
   pair.transports[0]->add_memory(source.data(), source.size());
   pair.transports[1]->add_memory(target.data(), target.size());

@@ -55,11 +55,6 @@ class Completions {
   [[nodiscard]] ibv_cq* reserve(int entries);
   void give_back(ibv_cq* queue, int entries) noexcept;
 
-  /// The place of an endpoint in tickets.
-  [[nodiscard]] std::uint32_t enroll(Completed& endpoint);
-  /// After its queue pairs are gone: takes what is left of them out of the queues.
-  void dismiss(std::uint32_t place, Failure& failure) noexcept;
-
   /// Tells of everything that is there.
   void poll(Failure& failure) noexcept;
 
@@ -70,6 +65,10 @@ class Completions {
   [[nodiscard]] int fd() const noexcept { return channel_->fd; }
 
  private:
+  friend class Enrolment;
+  [[nodiscard]] std::uint32_t enroll(Completed& endpoint);
+  void dismiss(std::uint32_t place, Failure& failure) noexcept;
+
   struct Queue {
     CompletionQueue queue;
     int reserved = 0;
@@ -83,6 +82,23 @@ class Completions {
   CompletionChannel channel_;
   std::vector<Queue> queues_;
   std::vector<Completed*> endpoints_;  // by place; nullptr: free
+};
+
+/// An endpoint's place in tickets. Goes after its queue pairs: then it takes what is left of them out of the
+/// queues.
+class Enrolment {
+ public:
+  Enrolment(Completions& completions, Completed& endpoint, Failure& failure)
+      : completions_(completions), failure_(failure), place_(completions.enroll(endpoint)) {}
+  Enrolment(const Enrolment&) = delete;
+  Enrolment& operator=(const Enrolment&) = delete;
+  ~Enrolment() { completions_.dismiss(place_, failure_); }
+  [[nodiscard]] std::uint32_t place() const noexcept { return place_; }
+
+ private:
+  Completions& completions_;
+  Failure& failure_;
+  std::uint32_t place_;
 };
 
 }  // namespace tutti::verbs

@@ -15,13 +15,8 @@ End::Joint::Joint(End& its_end, unsigned its_index, const Rail& rail, QueuePair:
       index(its_index),
       device(rail.device),
       depth(its_depth),
-      place(device->completions().enroll(*this)) {
-  try {
-    why_not = make(rail, settings);
-  } catch (...) {
-    device->completions().dismiss(place, end.link_.failure());
-    throw;
-  }
+      enrolment(device->completions(), *this, end.link_.failure()) {
+  why_not = make(rail, settings);
 }
 
 /// Why there is none.
@@ -33,11 +28,6 @@ std::string End::Joint::make(const Rail& rail, const Settings& settings) {
     pair.emplace(rail, depth, ticket(life, 0));
     return error.what();
   }
-}
-
-End::Joint::~Joint() {
-  pair.reset();
-  device->completions().dismiss(place, end.link_.failure());
 }
 
 void End::Joint::received(const Ticket& ticket, std::uint32_t immediate) noexcept {

@@ -110,14 +110,13 @@ class End : protected Busy, private Watched {
           const Settings& settings);
     Joint(const Joint&) = delete;
     Joint& operator=(const Joint&) = delete;
-    ~Joint();
     [[nodiscard]] std::string make(const Rail& rail, const Settings& settings);
     [[nodiscard]] bool listens_to(const Ticket& ticket) const noexcept {
       return pair && state <= State::drains && ticket.life == (life & Ticket::kLifeMask);
     }
     /// What tickets of a queue pair begin with that follows so many requests.
     [[nodiscard]] Ticket ticket(std::uint32_t its_life, std::uint32_t posted) const noexcept {
-      return {posted, place, static_cast<std::uint8_t>(index),
+      return {posted, enrolment.place(), static_cast<std::uint8_t>(index),
               static_cast<std::uint8_t>(its_life & Ticket::kLifeMask), false};
     }
     void received(const Ticket& ticket, std::uint32_t immediate) noexcept override;
@@ -128,8 +127,6 @@ class End : protected Busy, private Watched {
     unsigned index;
     std::shared_ptr<Device> device;
     QueuePair::Depth depth;
-    std::uint32_t place;
-    std::optional<QueuePair> pair;
     std::string why_not;  // there is none from the beginning
     bool barred = false;  // there will be none
     PeerPort port;        // that it goes to
@@ -151,6 +148,9 @@ class End : protected Busy, private Watched {
     int doubtful_ms = 0;        // had it served longer than that, it would not be the worse for its end
     int pause_ms = 1;           // before the next life
     Deadline pause{};
+    // Last, to go first: the rest is still whole then.
+    Enrolment enrolment;
+    std::optional<QueuePair> pair;
   };
   using Hit = std::array<bool, kMostPairs>;
   /// A queue pair that fails without a word of its port, as cables do that are cut and paths that lose what

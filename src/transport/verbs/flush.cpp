@@ -19,31 +19,20 @@ PeerPort itself(const Rail& rail) noexcept {
 Flush::Flush(const Rail& rail, const Settings& settings, Failure& failure)
     : device_(rail.device),
       failure_(failure),
-      place_(device_->completions().enroll(*this)),
-      landing_(std::span(&device_, 1), 1, Use::source, "what flushes read") {
-  try {
-    if (const std::string* const why = landing_.refusal(*device_)) fail(Code::system_error, "{}", *why);
-    pair_.emplace(rail, kDepth, Ticket{.endpoint = place_}, settings);
-    pair_->connect(pair_->address(), itself(rail), "itself", settings);
-  } catch (...) {
-    pair_.reset();
-    device_->completions().dismiss(place_, failure_);
-    throw;
-  }
-}
-
-Flush::~Flush() {
-  pair_.reset();
-  device_->completions().dismiss(place_, failure_);
+      landing_(std::span(&device_, 1), 1, Use::source, "what flushes read"),
+      enrolment_(device_->completions(), *this, failure),
+      pair_(rail, kDepth, Ticket{.endpoint = enrolment_.place()}, settings) {
+  if (const std::string* const why = landing_.refusal(*device_)) fail(Code::system_error, "{}", *why);
+  pair_.connect(pair_.address(), itself(rail), "itself", settings);
 }
 
 void Flush::begin(const Registration& memory, const std::byte* data) noexcept {
   const ibv_mr& region = *memory.region(*device_);
   const Keys here{landing_.registration().region(*device_)->lkey}, there{region.rkey};
-  pair_->read({landing_.data(), &here, 1}, {reinterpret_cast<std::uintptr_t>(data), &there});
-  if (const int error = pair_->post(); error != 0)
+  pair_.read({landing_.data(), &here, 1}, {reinterpret_cast<std::uintptr_t>(data), &there});
+  if (const int error = pair_.post(); error != 0)
     failure_.report(Code::system_error, -1,
-                    fmt::format("ibv_post_send on {}, to flush the memory of a GPU: {}", pair_->rail().name(),
+                    fmt::format("ibv_post_send on {}, to flush the memory of a GPU: {}", pair_.rail().name(),
                                 errno_text(error)));
 }
 
@@ -52,19 +41,17 @@ void Flush::failed(const Ticket&, const ibv_wc& completion) noexcept {
       Code::system_error, -1,
       fmt::format("the memory of a GPU cannot be flushed through {}: {} (status {}, vendor code {:#x}); "
                   "what came into it may not be there yet",
-                  pair_ ? pair_->rail().name() : device_->name(), words(completion.status),
-                  static_cast<int>(completion.status), completion.vendor_err));
+                  pair_.rail().name(), words(completion.status), static_cast<int>(completion.status),
+                  completion.vendor_err));
 }
 
-void Flushes::prepare(std::span<const Rail> rails, const Settings& settings, Failure& failure) {
+void Flushes::prepare(std::span<const std::shared_ptr<Device>> devices, std::span<const Rail> rails,
+                      const Settings& settings, Failure& failure) {
   if (!flushes_.empty()) return;
   std::vector<std::unique_ptr<Flush>> made;
-  std::vector<std::shared_ptr<Device>> seen;
-  for (const Rail& rail : rails) {
-    if (std::find(seen.begin(), seen.end(), rail.device) != seen.end()) continue;
-    seen.push_back(rail.device);
-    made.push_back(std::make_unique<Flush>(rail, settings, failure));
-  }
+  for (const auto& device : devices)
+    made.push_back(
+        std::make_unique<Flush>(*std::ranges::find(rails, device, &Rail::device), settings, failure));
   flushes_ = std::move(made);
 }
 

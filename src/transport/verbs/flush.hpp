@@ -24,32 +24,32 @@ class Flush final : private Completed {
   Flush(const Rail& rail, const Settings& settings, Failure& failure);
   Flush(const Flush&) = delete;
   Flush& operator=(const Flush&) = delete;
-  ~Flush();
 
-  [[nodiscard]] bool room() const noexcept { return pair_->room(1); }
+  [[nodiscard]] bool room() const noexcept { return pair_.room(1); }
   /// Begins one of the memory that lies there, which must be registered with the device; its room must be
   /// there.
   void begin(const Registration& memory, const std::byte* data) noexcept;
   /// How many are over, from the first one on.
-  [[nodiscard]] std::uint32_t done() const noexcept { return pair_->reaped(); }
+  [[nodiscard]] std::uint32_t done() const noexcept { return pair_.reaped(); }
 
  private:
   void received(const Ticket&, std::uint32_t) noexcept override {}
-  void sent(const Ticket& ticket) noexcept override { pair_->reap(ticket.posted); }
+  void sent(const Ticket& ticket) noexcept override { pair_.reap(ticket.posted); }
   void failed(const Ticket& ticket, const ibv_wc& completion) noexcept override;
 
   std::shared_ptr<Device> device_;
   Failure& failure_;
-  std::uint32_t place_;
   PinnedMemory landing_;  // of the byte
-  std::optional<QueuePair> pair_;
+  Enrolment enrolment_;
+  QueuePair pair_;
 };
 
 /// Of all devices of a rank: whichever of them wrote, it is flushed.
 class Flushes {
  public:
   /// There is nothing to do until then. On the first rail of each device; throws what libibverbs says.
-  void prepare(std::span<const Rail> rails, const Settings& settings, Failure& failure);
+  void prepare(std::span<const std::shared_ptr<Device>> devices, std::span<const Rail> rails,
+               const Settings& settings, Failure& failure);
   /// There is memory of a GPU.
   [[nodiscard]] bool needed() const noexcept { return !flushes_.empty(); }
   /// Begins one; its number, or nothing: no room now, ask again.

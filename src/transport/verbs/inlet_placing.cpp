@@ -15,7 +15,7 @@ constexpr std::size_t kAdvertised = 8 << 10;
 }  // namespace
 
 bool VerbsInlet::places_at(const std::byte* target, std::size_t bytes) const noexcept {
-  if (!station_->takes_added()) return false;
+  if (!station_->takes_added() || (bytes <= kAdvertised && !station_->flushes().needed())) return false;
   const Registration* const memory = station_->registrations().find(target, bytes);
   return memory != nullptr && (bytes > kAdvertised || memory->is_of_gpu());
 }

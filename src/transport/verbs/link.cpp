@@ -60,8 +60,7 @@ void Link::acknowledged_but_lost(const QueuePair& pair) noexcept {
 void Link::out_of_reach(std::size_t bytes) noexcept {
   fail(Code::invalid_usage, -1,
        fmt::format("{}: a message of {} bytes for the memory of a GPU came through host memory: what is sent "
-                   "there must "
-                   "be of registered memory too, and announced first",
+                   "there must be of registered memory too, and announced first",
                    text(), bytes));
 }
 

@@ -55,7 +55,7 @@ class VerbsTransport final : public Transport {
   }
   void add_gpu_memory(std::byte* data, std::size_t bytes, int dma_buf, std::uint64_t offset) override {
     if (!takes_added()) return;
-    station_->flushes().prepare(station_->rails(), world_.settings, *world_.failure);
+    station_->flushes().prepare(station_->devices(), station_->rails(), world_.settings, *world_.failure);
     const MemoryKind kind = dma_buf < 0 ? MemoryKind::device : MemoryKind::dma_buf;
     station_->registrations().add(station_->devices(), {data, bytes, kind, dma_buf, offset});
   }
